@@ -89,7 +89,15 @@ type Check struct {
 	Command    string       `json:"command"`
 	Outcome    CheckOutcome `json:"outcome"`
 	Lines      []string     `json:"lines"` // distilled: one line on success, under 60 on failure
+	Failures   []Failure    `json:"failures,omitempty"`
 	DurationMS int64        `json:"durationMS"`
+}
+
+// Failure is one thing that a verifier objects to, apart from the others, so that a failure that was there
+// before a change is told from a new one.
+type Failure struct {
+	Key   string   `json:"key"`             // equal before and after a change that is not to blame: no line numbers, times or addresses
+	Lines []string `json:"lines,omitempty"` // distilled; dropped once the report is compared with the base's
 }
 
 // Report is what all verifiers found.
