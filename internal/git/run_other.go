@@ -1,0 +1,13 @@
+//go:build !linux
+
+package git
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// ownGroup keeps Ctrl-C on the terminal from reaching git. Unlike on Linux, git ends by itself after Gaggle was killed.
+func ownGroup(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+}

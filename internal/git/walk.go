@@ -1,0 +1,238 @@
+package git
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+
+	"gaggle/internal/fleet"
+)
+
+// survey is what a walk over a work tree found, before git is let near it.
+type survey struct {
+	changed  bool      // some tracked file differs, is gone, or something untracked is there
+	suspects []suspect // what git must not add; harmless where .gitignore covers it
+	bytes    int64     // of all files that are new or differ
+}
+
+type suspect struct {
+	path string
+	why  string
+}
+
+// walker goes through a work tree with os.Root, so that no link leads it out, and opens no file it did not lstat.
+type walker struct {
+	ix      *index // nil: everything counts as new
+	maxFile int64
+	left    int // entries that may still come
+	hash    func(root *os.Root, name string, info fs.FileInfo) (string, error)
+	dirs    map[string]bool // folders that hold tracked files
+	seen    int             // tracked entries met
+	top     *os.Root
+	found   survey
+}
+
+func (w *walker) walk(tree string) (survey, error) {
+	root, err := os.OpenRoot(tree)
+	if err != nil {
+		return survey{}, unsafeTree(".", "the work tree itself cannot be opened")
+	}
+	defer root.Close()
+	w.top = root
+	if w.ix != nil {
+		w.dirs = make(map[string]bool)
+		for name := range w.ix.entries {
+			for dir := path.Dir(name); dir != "." && !w.dirs[dir]; dir = path.Dir(dir) {
+				w.dirs[dir] = true
+			}
+		}
+	}
+	if err := w.dir(root, ""); err != nil {
+		return survey{}, err
+	}
+	if w.ix == nil || w.seen != len(w.ix.entries) {
+		w.found.changed = true
+	}
+	return w.found, nil
+}
+
+const dirBatch = 1024 // a folder with millions of names is read in pieces
+
+func (w *walker) dir(root *os.Root, prefix string) error {
+	if strings.Count(prefix, "/") > 400 {
+		return unsafeTree(prefix, "folders are nested too deeply")
+	}
+	d, err := root.Open(".")
+	if err != nil {
+		return unreadable(prefix, err)
+	}
+	defer d.Close()
+	for {
+		names, err := d.Readdirnames(dirBatch)
+		for _, name := range names {
+			if err := w.entry(root, prefix, name); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return unreadable(prefix, err)
+		}
+	}
+}
+
+func (w *walker) entry(root *os.Root, prefix, name string) error {
+	full := prefix + name
+	if w.left--; w.left < 0 {
+		return unsafeTree(full, "there are too many files")
+	}
+	if isDotGit(name) {
+		if prefix != "" || name != ".git" {
+			w.suspect(full, "a git directory inside the tree")
+		}
+		return nil // the agent's own is never read
+	}
+	info, err := root.Lstat(name)
+	if err != nil {
+		return unreadable(full, err)
+	}
+	var entry indexEntry
+	tracked := false
+	if w.ix != nil {
+		entry, tracked = w.ix.entries[full]
+	}
+	switch mode := info.Mode(); {
+	case tracked && entry.submodule():
+		return w.submodule(root, full, name, info)
+	case mode.IsDir():
+		sub, err := root.OpenRoot(name)
+		if err != nil {
+			return unreadable(full, err)
+		}
+		defer sub.Close()
+		return w.dir(sub, full+"/")
+	case mode.IsRegular(), mode&fs.ModeSymlink != 0:
+		return w.file(root, full, name, info, entry, tracked)
+	default:
+		w.found.changed = true
+		w.suspect(full, "not a file, folder or link: "+kindOf(mode))
+		return nil
+	}
+}
+
+func (w *walker) file(root *os.Root, full, name string, info fs.FileInfo, entry indexEntry, tracked bool) error {
+	if tracked {
+		w.seen++
+		if w.ix.same(entry, info) {
+			return nil
+		}
+		if entry.mode == gitMode(info.Mode()) && info.Size() <= w.maxFile && uint32(info.Size()) == entry.size {
+			if oid, err := w.hash(root, name, info); err == nil && oid == entry.oid {
+				return nil
+			}
+		}
+	}
+	w.found.changed = true
+	w.found.bytes += info.Size()
+	if info.Mode()&fs.ModeSymlink != 0 {
+		return w.link(root, full, name)
+	}
+	if info.Size() > w.maxFile {
+		w.suspect(full, fmt.Sprintf("%d bytes, more than the limit of %d", info.Size(), w.maxFile))
+	}
+	return nil
+}
+
+// link refuses a new link that leads out of the tree: by what it says, and by where it really ends.
+func (w *walker) link(root *os.Root, full, name string) error {
+	target, err := root.Readlink(name)
+	if err != nil {
+		return unreadable(full, err)
+	}
+	joined := path.Join(path.Dir(full), target)
+	if path.IsAbs(target) || joined == ".." || strings.HasPrefix(joined, "../") {
+		w.suspect(full, "a link that leads out of the tree")
+		return nil
+	}
+	if _, err := w.top.Stat(full); err != nil && strings.Contains(err.Error(), "escapes") {
+		w.suspect(full, "a link that leads out of the tree")
+	}
+	if first, _, _ := strings.Cut(joined, "/"); isDotGit(first) {
+		w.suspect(full, "a link into the git directory")
+	}
+	return nil
+}
+
+// submodule lets the empty folder of a submodule be, and nothing else in its place: git could not record it.
+func (w *walker) submodule(root *os.Root, full, name string, info fs.FileInfo) error {
+	w.seen++
+	if !info.IsDir() {
+		return unsafeTree(full, "a submodule was replaced; submodules are left as they are")
+	}
+	d, err := root.Open(name)
+	if err != nil {
+		return unreadable(full, err)
+	}
+	defer d.Close()
+	if names, err := d.Readdirnames(1); err == nil && len(names) > 0 {
+		return unsafeTree(full+"/"+names[0], "inside a submodule; submodules are left as they are")
+	}
+	return nil
+}
+
+func (w *walker) suspect(p, why string) {
+	if len(w.found.suspects) < 10_000 {
+		w.found.suspects = append(w.found.suspects, suspect{p, why})
+	}
+}
+
+// isDotGit knows every spelling that some file system takes for ".git".
+func isDotGit(name string) bool {
+	n := strings.ToLower(strings.TrimRight(strings.Map(func(r rune) rune {
+		switch { // what HFS+ ignores
+		case r >= 0x200c && r <= 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x206a && r <= 0x206f, r == 0xfeff:
+			return -1
+		}
+		return r
+	}, name), " ."))
+	n, _, _ = strings.Cut(n, ":")
+	return n == ".git" || n == "git~1"
+}
+
+func kindOf(m fs.FileMode) string {
+	switch {
+	case m&fs.ModeNamedPipe != 0:
+		return "a FIFO"
+	case m&fs.ModeSocket != 0:
+		return "a socket"
+	case m&fs.ModeDevice != 0:
+		return "a device"
+	}
+	return m.Type().String()
+}
+
+func unsafeTree(p, why string) *fleet.Error {
+	return &fleet.Error{Code: fleet.CodeUnsafeTree, Message: fmt.Sprintf("%s: %s", show(p), why), Hint: "remove it, or have .gitignore cover it"}
+}
+
+// show makes a path of any bytes one printable line.
+func show(p string) string {
+	q := fmt.Sprintf("%q", p)
+	if plain := q[1 : len(q)-1]; plain == p {
+		return p
+	}
+	return q
+}
+
+func unreadable(p string, err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return unsafeTree(or(p, "."), "it cannot be read: "+err.Error())
+	}
+	return diskError(err, "the work tree cannot be read at "+show(or(p, ".")))
+}
