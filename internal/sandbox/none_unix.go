@@ -1,0 +1,156 @@
+//go:build unix
+
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"gaggle/internal/fleet"
+)
+
+// none runs commands with no isolation. It keeps the contract of Run as far as that goes without any: the environment,
+// the time and output limits, and the end of the command's process group. It has no mounts, so inside paths that stand
+// in Dir, Argv and Env are rewritten to the host's, and DoorAddress to a port of its own.
+type none struct {
+	limits Limits
+}
+
+func newNone(cfg Config) *none {
+	return &none{limits: cfg.Limits.Or(DefaultLimits())}
+}
+
+func (n *none) Run(ctx context.Context, spec Spec) (Result, error) {
+	spec, err := spec.prepared(n.limits, os.Getenv("PATH"))
+	if err != nil {
+		return Result{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		return Result{}, &fleet.Error{Code: fleet.CodeInterrupted, Message: "the command was not started", Err: context.Cause(ctx)}
+	}
+	home := spec.Home
+	if home == "" {
+		if home, err = os.MkdirTemp("", "gaggle-home-"); err != nil {
+			return Result{}, fleet.Errorf(fleet.CodeSandbox, "sandbox: %w", err)
+		}
+		defer Remove(home)
+	}
+	door := ""
+	if spec.Door != "" {
+		d, err := listenDoor(spec.Door)
+		if err != nil {
+			return Result{}, err
+		}
+		defer d.close()
+		door = d.address()
+	}
+	spec = translated(spec, home, door)
+	dir, err := os.Stat(spec.Dir)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !dir.IsDir() {
+		return Result{}, fleet.Errorf(fleet.CodeNotFound, "sandbox: the folder %s is not there", spec.Dir)
+	}
+	out := newOutput(spec.Limits.Output)
+	c, err := startPlain(spec, out)
+	if err != nil {
+		out.finish()
+		return Result{}, err
+	}
+	return supervise(ctx, c, out, spec.Limits.Wall)
+}
+
+// plain is a command in a process group.
+type plain struct {
+	cmd *exec.Cmd
+	err error
+}
+
+func startPlain(spec Spec, out *output) (*plain, error) {
+	env := make([]string, 0, len(spec.Env))
+	for name, value := range spec.Env {
+		env = append(env, name+"="+value)
+	}
+	program := spec.Argv[0]
+	if !strings.Contains(program, "/") {
+		program = lookPath(program, spec.Env["PATH"], spec.Dir)
+	}
+	p := &plain{cmd: &exec.Cmd{
+		Path: program, Args: spec.Argv, Env: env, Dir: spec.Dir, Stdin: spec.Stdin,
+		SysProcAttr: &syscall.SysProcAttr{Setpgid: true},
+		WaitDelay:   2 * time.Second,
+	}}
+	stdout, err := out.pipe(spec.Stdout)
+	if err != nil {
+		return nil, fleet.Errorf(fleet.CodeSandbox, "sandbox: %w", err)
+	}
+	defer stdout.Close()
+	stderr := stdout
+	if !same(spec.Stdout, spec.Stderr) {
+		if stderr, err = out.pipe(spec.Stderr); err != nil {
+			return nil, fleet.Errorf(fleet.CodeSandbox, "sandbox: %w", err)
+		}
+		defer stderr.Close()
+	}
+	p.cmd.Stdout, p.cmd.Stderr = stdout, stderr
+	if err := p.cmd.Start(); err != nil {
+		p.err = err // like a shell, a program that cannot be started is an exit code and a line on stderr
+		stderr.WriteString("gaggle: " + err.Error() + "\n")
+	}
+	return p, nil
+}
+
+func (p *plain) kill() {
+	if p.err == nil {
+		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+	}
+}
+
+func (p *plain) wait() (int, error) {
+	if p.err != nil {
+		if errors.Is(p.err, fs.ErrNotExist) {
+			return 127, nil
+		}
+		return 126, nil
+	}
+	err := p.cmd.Wait()
+	p.kill()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) && !errors.Is(err, exec.ErrWaitDelay) {
+		return 0, fleet.Errorf(fleet.CodeSandbox, "sandbox: %w", err)
+	}
+	if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return 128 + int(status.Signal()), nil
+	}
+	return p.cmd.ProcessState.ExitCode(), nil
+}
+
+func (p *plain) breach() <-chan fleet.Code { return nil }
+
+func (p *plain) verdict(int) fleet.Code { return "" }
+
+func (p *plain) usage() (time.Duration, int64) {
+	if p.cmd.ProcessState == nil {
+		return 0, 0
+	}
+	return p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime(), 0
+}
+
+// lookPath finds a program on a PATH that is not this process's; a miss returns the name, which then is not found.
+func lookPath(name, searchPath, dir string) string {
+	for _, d := range filepath.SplitList(searchPath) {
+		if !filepath.IsAbs(d) {
+			d = filepath.Join(dir, d)
+		}
+		p := filepath.Join(d, name)
+		if info, err := os.Stat(p); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			return p
+		}
+	}
+	return name
+}

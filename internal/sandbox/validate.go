@@ -1,0 +1,126 @@
+package sandbox
+
+import (
+	"maps"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"gaggle/internal/fleet"
+)
+
+// environment is what every run starts from; Spec.Env is laid over it. Nothing of gaggle's own environment is in it.
+func environment(searchPath string) map[string]string {
+	return map[string]string{
+		"PATH": searchPath, "HOME": HomeDir, "USER": user, "LOGNAME": user, "SHELL": "/bin/sh",
+		"LANG": "C.UTF-8", "TMPDIR": "/tmp",
+	}
+}
+
+// user is the name of whoever code in a sandbox runs as.
+const user = "agent"
+
+// prepared returns a copy of spec with defaults filled in, or says why it makes no sense.
+func (spec Spec) prepared(defaults Limits, searchPath string) (Spec, error) {
+	bad := func(format string, args ...any) (Spec, error) {
+		return Spec{}, fleet.Errorf(fleet.CodeInvalid, "sandbox: "+format, args...)
+	}
+	if len(spec.Argv) == 0 || spec.Argv[0] == "" {
+		return bad("no command")
+	}
+	if spec.Dir == "" {
+		spec.Dir = "/"
+		if spec.Work != "" {
+			spec.Dir = WorkDir
+		}
+	}
+	spec.Limits = spec.Limits.Or(defaults)
+	if l := spec.Limits; l.Wall < 0 || l.Memory < 0 || l.Processes < 0 || l.Disk < 0 || l.FileSize < 0 || l.Output < 0 {
+		return bad("a limit is negative")
+	}
+	env := environment(searchPath)
+	maps.Copy(env, spec.Env)
+	spec.Env = env
+
+	for _, text := range slices.Concat(spec.Argv, []string{spec.Dir, spec.Work, spec.Home, spec.Door}) {
+		if strings.ContainsRune(text, 0) {
+			return bad("a NUL byte in %q", text)
+		}
+	}
+	for name, value := range spec.Env {
+		if name == "" || strings.ContainsAny(name, "=\x00") || strings.ContainsRune(value, 0) {
+			return bad("%q cannot be an environment variable", name)
+		}
+	}
+	if !cleanInside(spec.Dir) {
+		return bad("%q is not an absolute, clean path", spec.Dir)
+	}
+	for _, host := range []string{spec.Work, spec.Home, spec.Door} {
+		if host != "" && !cleanHost(host) {
+			return bad("%q is not an absolute, clean path", host)
+		}
+	}
+	mounts := slices.Clone(spec.Mounts)
+	for i, m := range mounts {
+		switch {
+		case !cleanHost(m.Host):
+			return bad("%q is not an absolute, clean path", m.Host)
+		case !cleanInside(m.Inside) || m.Inside == "/":
+			return bad("cannot mount at %q", m.Inside)
+		}
+		// Where earlier runs could write, a link may lie in wait for the one who makes the mount point.
+		for _, place := range spec.hostile() {
+			if m.Inside == place || within(place, m.Inside) {
+				return bad("cannot mount at %q, which lies inside the writable %s", m.Inside, place)
+			}
+		}
+		for _, reserved := range []string{"/proc", "/dev", "/sys", path.Dir(Self)} {
+			if m.Inside == reserved || within(reserved, m.Inside) {
+				return bad("cannot mount at %q", m.Inside)
+			}
+		}
+		for _, other := range mounts[:i] {
+			if other.Inside == m.Inside {
+				return bad("two mounts at %q", m.Inside)
+			}
+			if other.Writable && within(other.Inside, m.Inside) {
+				return bad("cannot mount at %q, which lies inside the writable %s", m.Inside, other.Inside)
+			}
+		}
+	}
+	// Outer folders first, so that an inner mount is not covered by the one around it.
+	slices.SortStableFunc(mounts, func(a, b Mount) int { return strings.Compare(a.Inside, b.Inside) })
+	spec.Mounts = mounts
+	return spec, nil
+}
+
+// hostile lists the inside paths whose content earlier runs may have written.
+func (spec Spec) hostile() []string {
+	var places []string
+	if spec.Work != "" {
+		places = append(places, WorkDir)
+	}
+	if spec.Home != "" {
+		places = append(places, HomeDir)
+	}
+	for _, m := range spec.Mounts {
+		if m.Writable {
+			places = append(places, m.Inside)
+		}
+	}
+	return places
+}
+
+// within reports whether p lies strictly below dir.
+func within(dir, p string) bool {
+	return p != dir && (dir == "/" || strings.HasPrefix(p, dir+"/"))
+}
+
+func cleanInside(p string) bool {
+	return path.IsAbs(p) && path.Clean(p) == p && !strings.ContainsRune(p, 0)
+}
+
+func cleanHost(p string) bool {
+	return filepath.IsAbs(p) && filepath.Clean(p) == p && !strings.ContainsRune(p, 0)
+}
