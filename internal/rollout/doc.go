@@ -1,0 +1,13 @@
+// Package rollout decides in which order and under which conditions a campaign's targets are taken on. It is
+// pure: Decide looks at a Snapshot and returns Actions; something else carries them out and takes the next snapshot.
+// It starts nothing, waits for nothing and keeps nothing.
+//
+// A campaign's targets are dealt into waves (Sizes). A wave opens when every wave before it is open and healthy
+// (Check): enough of its targets have an open or merged pull request, by the campaign's gate. Targets that turned out
+// unchanged, skipped or canceled say nothing about the change and count neither way, so a wave in which nothing was
+// left to change holds nobody up. A gate that cannot be reached any more pauses the campaign, as does an exhausted
+// budget; a person then retries, cancels or loosens, and resumes.
+//
+// Two promises are held by property tests: a wave never opens before the gates of all waves before it, and an active
+// campaign is never stuck: there is an action, or a target that can still move, or the campaign is finished.
+package rollout
