@@ -1,0 +1,141 @@
+package spec
+
+import (
+	"time"
+
+	"gaggle/internal/fleet"
+)
+
+// Campaign is one change rolled out over many targets, with every default applied. It survives a round trip through
+// JSON, scripts included, so a campaign that runs does not depend on its file any more.
+type Campaign struct {
+	Metadata    Metadata    `json:"metadata"`
+	Select      Select      `json:"select"`
+	Change      Change      `json:"change"`
+	Verify      Verify      `json:"verify"`
+	Guard       Guard       `json:"guard"`
+	Judge       Judge       `json:"judge"`
+	Limits      Limits      `json:"limits"`
+	PullRequest PullRequest `json:"pullRequest"`
+	Rollout     Rollout     `json:"rollout"`
+
+	File string `json:"file,omitempty"` // as given to Parse
+	Raw  []byte `json:"raw,omitempty"`  // the file as it was read
+}
+
+// Metadata says what the campaign is called and whose it is.
+type Metadata struct {
+	Name        string `json:"name"`            // lower case letters, digits and dashes: it names branches
+	Owner       string `json:"owner,omitempty"` // entity reference such as "group:default/platform"
+	Description string `json:"description,omitempty"`
+}
+
+// Select says which components the campaign concerns. What is written must hold together: a component is in when
+// Where, Contains and Files all agree, or when Include names it; Exclude and a repository's opt-out win over both.
+type Select struct {
+	Where    string   `json:"where,omitempty"` // CEL; see CompileWhere. "" when it does not restrict
+	Contains Contains `json:"contains,omitzero"`
+	Files    []string `json:"files,omitempty"`   // globs: the component holds at least one such file
+	Include  []string `json:"include,omitempty"` // component references in full, "component:default/name"
+	Exclude  []string `json:"exclude,omitempty"`
+}
+
+// Contains asks for content on the default branch. It restricts nothing when Pattern is "".
+type Contains struct {
+	Pattern string   `json:"pattern,omitempty"` // Go (RE2) regular expression; compiles, and never matches the empty string
+	Paths   []string `json:"paths,omitempty"`   // globs of the files to look in; Select.Files when not written; none means all
+}
+
+// Agents that Change.Agent may name.
+const (
+	AgentNative = "native"
+	AgentClaude = "claude"
+	AgentScript = "script"
+)
+
+// Change says what is to be done to each target.
+type Change struct {
+	Prompt string            `json:"prompt,omitempty"` // "" only for a script
+	Agent  string            `json:"agent"`
+	Model  string            `json:"model,omitempty"` // "" leaves it to the machine's settings
+	Script Script            `json:"script,omitzero"`
+	Paths  []string          `json:"paths"`            // globs relative to the component's folder; a change elsewhere is out of scope
+	Env    map[string]string `json:"env,omitempty"`    // plain values for the agent and the verifiers
+	Egress []string          `json:"egress,omitempty"` // hosts that the agent and the verifiers may reach, such as "*.example.com"
+}
+
+// Script is the program of the script agent: a file beside the campaign file, or text written inside it.
+type Script struct {
+	Path    string `json:"path,omitempty"` // as written, cleaned, relative to the campaign file; "" when it stood inline
+	Content []byte `json:"content,omitempty"`
+}
+
+// Verify says what decides mechanically whether the result is sound.
+type Verify struct {
+	Auto    bool          `json:"auto"` // by what the component contains
+	Run     []string      `json:"run,omitempty"`
+	Timeout time.Duration `json:"timeout"` // of one verifier
+}
+
+// Guard says which of the guard's rules this campaign is allowed to break.
+type Guard struct {
+	Allow []string `json:"allow,omitempty"`
+}
+
+// Modes of the judge.
+const (
+	JudgeEnforce = "enforce"
+	JudgeAdvise  = "advise"
+	JudgeOff     = "off"
+)
+
+// Judge says how an independent model looks at each diff.
+type Judge struct {
+	Mode   string `json:"mode"`
+	Model  string `json:"model,omitempty"`
+	Prompt string `json:"prompt,omitempty"` // what the judge should also look at
+}
+
+// Limits bounds one attempt, one target and the whole campaign.
+type Limits struct {
+	Rounds       int           `json:"rounds"`   // of one attempt: agent, verifiers, guard, judge
+	Turns        int           `json:"turns"`    // of the agent in one round
+	Wall         time.Duration `json:"minutes"`  // of one attempt
+	Attempts     int           `json:"attempts"` // of one target, when the fault was not the change's
+	Cost         fleet.Money   `json:"cost"`     // of one attempt
+	TargetCost   fleet.Money   `json:"targetCost"`
+	CampaignCost fleet.Money   `json:"campaignCost"`
+	Memory       int64         `json:"memory"`             // bytes, of one sandbox
+	Parallel     int           `json:"parallel,omitempty"` // targets at once; 0 leaves it to the machine
+}
+
+// PullRequest says how the result is proposed.
+type PullRequest struct {
+	Title     string   `json:"title"`
+	Body      string   `json:"body,omitempty"`
+	Labels    []string `json:"labels,omitempty"`
+	Reviewers []string `json:"reviewers,omitempty"`
+	Draft     bool     `json:"draft"`
+}
+
+// What Rollout.Approval may ask for.
+const (
+	ApprovalNone   = "none"
+	ApprovalWave   = "wave"
+	ApprovalTarget = "target"
+)
+
+// Rollout says in which order and under which conditions targets are taken on.
+type Rollout struct {
+	Waves    []Wave `json:"waves"`
+	Gate     Gate   `json:"gate"`
+	Approval string `json:"approval"`
+}
+
+// Gate is the condition that opens the next wave: a share of the targets that count in the wave before. What each
+// share counts is package rollout's to say.
+type Gate struct {
+	Merged    float64 `json:"merged"`
+	MinMerged int     `json:"minMerged"`
+	Success   float64 `json:"success"`
+}

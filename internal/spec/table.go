@@ -1,0 +1,139 @@
+package spec
+
+import (
+	"gaggle/internal/fleet"
+)
+
+// APIVersion and Kind are what a campaign file must say of itself.
+const (
+	APIVersion = "gaggle/v1"
+	Kind       = "Campaign"
+)
+
+// header is what identifies a file; it is checked and not kept.
+type header struct{ apiVersion, kind string }
+
+func headerFields(h *header, kind, what string, must bool) []field {
+	return []field{
+		{path: "apiVersion", kind: text(), into: &h.apiVersion, must: must, oneOf: []string{APIVersion}, doc: "The version of this format."},
+		{path: "kind", kind: text(), into: &h.kind, must: must, oneOf: []string{kind}, doc: what},
+	}
+}
+
+// scripts gathers the two ways to write a script.
+type scripts struct{ path, run string }
+
+// campaignFields is THE table of a campaign file: its keys, their defaults, bounds and meaning. The parser reads by
+// it and the JSON Schema is printed from it. What depends on more than one key is in finish.
+func campaignFields(c *Campaign, h *header, s *scripts, g *guards) []field {
+	return append(headerFields(h, Kind, "The kind of file.", true), []field{
+		{path: "metadata", kind: group(), must: true, doc: "What the campaign is called and whose it is."},
+		{path: "metadata.name", kind: text(), into: &c.Metadata.Name, must: true, check: checkName, pattern: namePattern,
+			doc: "The campaign's name, unique in the fleet. Lower case letters, digits and dashes, at most 63: it names the branches, gaggle/NAME/…"},
+		{path: "metadata.owner", kind: text(), into: &c.Metadata.Owner, check: checkRef,
+			doc: "Who answers for the campaign: an entity reference such as group:platform. A name alone is a group."},
+		{path: "metadata.description", kind: text(), into: &c.Metadata.Description,
+			doc: "What the campaign is for, for people. Its first line is the pull requests' title unless pullRequest.title is given."},
+
+		{path: "select", kind: group(), must: true, doc: "Which components the campaign concerns: those that where, contains and files all agree on, and those that include names; without those that exclude names or whose repository opted out."},
+		{path: "select.where", kind: text(), into: &c.Select.Where,
+			doc: "A CEL expression over component and repository that is true for the components that are meant. \"true\" takes all."},
+		{path: "select.contains", kind: group(), short: "pattern", doc: "What the default branch of the component holds. A bare text is the pattern."},
+		{path: "select.contains.pattern", kind: text(), into: &c.Select.Contains.Pattern, must: true, check: checkRegexp,
+			doc: "A regular expression (Go's syntax, RE2) that some file matches, line by line."},
+		{path: "select.contains.paths", kind: texts(), into: &c.Select.Contains.Paths, check: checkGlob, pattern: pathPattern,
+			doc: "Globs of the files to look in, relative to the component's folder. Defaults to select.files; without those, all text files."},
+		{path: "select.files", kind: texts(), into: &c.Select.Files, check: checkGlob, pattern: pathPattern,
+			doc: "Globs relative to the component's folder: the component holds at least one such file."},
+		{path: "select.include", kind: texts(), into: &c.Select.Include, check: checkRef,
+			doc: "Components that are in whatever the rest says, such as component:default/billing."},
+		{path: "select.exclude", kind: texts(), into: &c.Select.Exclude, check: checkRef,
+			doc: "Components that are out whatever the rest says."},
+
+		{path: "change", kind: group(), must: true, doc: "What is to be done to each component: by a prompt for an agent, or by a script."},
+		{path: "change.prompt", kind: text(), into: &c.Change.Prompt,
+			doc: "The change in words: what the agent is told and what the judge compares the diff with. Needed unless script or run is given."},
+		{path: "change.agent", kind: text(), into: &c.Change.Agent, def: AgentNative, oneOf: []string{AgentNative, AgentClaude, AgentScript},
+			doc: "Who edits the code. Defaults to script where script or run is given."},
+		{path: "change.model", kind: text(), into: &c.Change.Model, check: checkToken,
+			doc: "The agent's model. Defaults to the machine's settings."},
+		{path: "change.script", kind: text(), into: &s.path, check: checkScript, pattern: pathPattern,
+			doc: "A program beside this file, its path relative to this file. It runs in the component's folder."},
+		{path: "change.run", kind: text(), into: &s.run,
+			doc: "A program written here. Its first line may name an interpreter (#!…); sh runs it otherwise."},
+		{path: "change.paths", kind: texts(), into: &c.Change.Paths, def: "['**']", min: 1, check: checkGlob, pattern: pathPattern,
+			doc: "Globs of the files that the change may touch, relative to the component's folder. A change elsewhere is out of scope."},
+		{path: "change.env", kind: plainMap(), into: &c.Change.Env, check: checkEnv, pattern: envPattern,
+			doc: "Environment variables of the agent and the verifiers. Plain values: whoever reads this file reads them."},
+		{path: "change.egress", kind: texts(), into: &c.Change.Egress, check: checkHost,
+			doc: "Hosts that the agent and the verifiers may reach through the gateway, such as proxy.golang.org or *.npmjs.org. Defaults to none."},
+
+		{path: "verify", kind: group(), doc: "What decides mechanically whether a change is sound."},
+		{path: "verify.auto", kind: boolean(), into: &c.Verify.Auto, def: "true",
+			doc: "Whether verifiers switch on by what the component contains: go test, npm test, mvn verify and their like."},
+		{path: "verify.run", kind: texts(), into: &c.Verify.Run, check: checkCommand,
+			doc: "Commands that must succeed, run by sh in the component's folder, one after the other."},
+		{path: "verify.timeout", kind: duration(), into: &c.Verify.Timeout, def: "10m", min: 1, max: 6 * 3600,
+			doc: "The time that one verifier may take."},
+
+		{path: "guard", kind: group(), doc: "The checks against gaming the verifiers, which are all on."},
+		{path: "guard.allow", kind: texts(), into: &c.Guard.Allow, check: g.check, pattern: rulePattern,
+			doc: "Rules that this campaign may break because its change asks for it, such as test-deleted."},
+
+		{path: "judge", kind: group(), doc: "The model that compares each diff with the prompt, and did not write it."},
+		{path: "judge.mode", kind: text(), into: &c.Judge.Mode, def: JudgeEnforce, oneOf: []string{JudgeEnforce, JudgeAdvise, JudgeOff},
+			doc: "enforce hands a veto back to the agent and fails the target in the end, advise notes it in the pull request, off asks nobody. Defaults to off for a script without a prompt."},
+		{path: "judge.model", kind: text(), into: &c.Judge.Model, check: checkToken, doc: "The judge's model. Defaults to the machine's settings."},
+		{path: "judge.prompt", kind: text(), into: &c.Judge.Prompt, doc: "What the judge should also look at."},
+
+		{path: "limits", kind: group(), doc: "What one attempt, one target and the whole campaign may take."},
+		{path: "limits.rounds", kind: integer(), into: &c.Limits.Rounds, def: "4", min: 1, max: 50, doc: "Rounds of one attempt: the agent changes, the verifiers, guard and judge look, what fails goes back."},
+		{path: "limits.turns", kind: integer(), into: &c.Limits.Turns, def: "40", min: 1, max: 1000, doc: "Turns of the agent in one round."},
+		{path: "limits.minutes", kind: minutes(), into: &c.Limits.Wall, def: "20", min: 0.01, max: 1440, doc: "Minutes of one attempt, all rounds and verifiers together."},
+		{path: "limits.attempts", kind: integer(), into: &c.Limits.Attempts, def: "2", min: 1, max: 20, doc: "Attempts at one target, when what went wrong was not the change: a busy model, a lost worker."},
+		{path: "limits.cost", kind: money(), into: &c.Limits.Cost, def: "1.00", doc: "US dollars for the models of one attempt, the judge's included."},
+		{path: "limits.targetCost", kind: money(), into: &c.Limits.TargetCost, doc: "US dollars for one target over all its attempts. Defaults to cost times attempts."},
+		{path: "limits.campaignCost", kind: money(), into: &c.Limits.CampaignCost, def: "100.00", doc: "US dollars for the whole campaign. When they are spent it pauses."},
+		{path: "limits.memory", kind: size(), into: &c.Limits.Memory, def: "4GiB", min: 64, max: 1 << 20, doc: "Memory of one sandbox."},
+		{path: "limits.parallel", kind: integer(), into: &c.Limits.Parallel, min: 1, max: 1000, doc: "Targets of this campaign that are worked on at once. Defaults to what the machine can do."},
+
+		{path: "pullRequest", kind: group(), doc: "How a change is proposed."},
+		{path: "pullRequest.title", kind: text(), into: &c.PullRequest.Title, check: checkLine, pattern: linePattern, doc: "Defaults to the first line of metadata.description, or to the campaign's name."},
+		{path: "pullRequest.body", kind: text(), into: &c.PullRequest.Body, doc: "Markdown that stands before what Gaggle says about the change."},
+		{path: "pullRequest.labels", kind: texts(), into: &c.PullRequest.Labels, check: checkLabel, doc: "Labels of the pull request."},
+		{path: "pullRequest.reviewers", kind: texts(), into: &c.PullRequest.Reviewers, check: checkToken, doc: "People or teams asked to review, besides the code owners."},
+		{path: "pullRequest.draft", kind: boolean(), into: &c.PullRequest.Draft, def: "false", doc: "Whether pull requests are opened as drafts."},
+
+		{path: "rollout", kind: group(), doc: "In which order and under which conditions targets are taken on."},
+		{path: "rollout.waves", kind: waves(), into: &c.Rollout.Waves, def: "[100%]",
+			doc: "Cohorts of targets, in order. A number is that wave's size. A percentage is cumulative: the wave takes targets until that share of all of them has been opened, rounded up. What is left makes a last wave."},
+		{path: "rollout.gate", kind: group(), doc: "What the waves that are open must reach before the next one opens. Targets that turned out unchanged, skipped or canceled count neither way."},
+		{path: "rollout.gate.success", kind: fraction(), into: &c.Rollout.Gate.Success, def: "0.8", doc: "The share of a wave's targets whose pull request is open or merged; in a dry run, whose diff is ready."},
+		{path: "rollout.gate.merged", kind: fraction(), into: &c.Rollout.Gate.Merged, def: "0", doc: "The share of a wave's targets whose pull request is merged."},
+		{path: "rollout.gate.minMerged", kind: integer(), into: &c.Rollout.Gate.MinMerged, def: "0", min: 0, max: 1_000_000, doc: "How many of a wave's pull requests are merged, at least; all of them where the wave has fewer."},
+		{path: "rollout.approval", kind: text(), into: &c.Rollout.Approval, def: ApprovalNone, oneOf: []string{ApprovalNone, ApprovalWave, ApprovalTarget},
+			doc: "Whether changes wait for a person once they are ready, before any pull request is opened: for one word a wave, or one a target."},
+	}...)
+}
+
+// guards checks guard.allow against the rules that there are, when they are known.
+type guards struct{ rules []string }
+
+func (g *guards) check(s string) *flaw {
+	if bad := checkRule(s); bad != nil || len(g.rules) == 0 {
+		return bad
+	}
+	for _, known := range g.rules {
+		if s == known {
+			return nil
+		}
+	}
+	hint := didYouMean(s, g.rules)
+	if hint == "" {
+		hint = "gaggle schema lists the rules"
+	}
+	return &flaw{0, "no rule is called " + quote(s), hint}
+}
+
+// normalRef writes an entity reference in full.
+func normalRef(s, kind string) string { return fleet.Ref(fleet.ParseRef(s, kind, "")) }
