@@ -1,0 +1,154 @@
+package git
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"gaggle/internal/fleet"
+)
+
+// worktree is a person's own work tree of a hosted repository.
+type worktree struct {
+	store *Store
+	dir   string // its git directory
+	path  string
+}
+
+// checkedOut finds the work tree in which a branch is checked out; nil when there is none.
+func (h *Hosted) checkedOut(branch string) (*worktree, error) {
+	want := "ref: refs/heads/" + branch
+	is := func(dir string) bool {
+		head, err := readSmall(filepath.Join(dir, "HEAD"))
+		return err == nil && strings.TrimSpace(head) == want
+	}
+	bare := isBare(h.common) // holds for the main git directory, not for work trees linked to it
+	if h.dir != h.Path && (h.dir != h.common || !bare) && is(h.dir) {
+		return &worktree{h.store, h.dir, h.Path}, nil
+	}
+	if main := filepath.Dir(h.common); filepath.Base(h.common) == ".git" && h.dir != h.common && !bare && is(h.common) {
+		return &worktree{h.store, h.common, main}, nil
+	}
+	heads, _ := filepath.Glob(filepath.Join(h.common, "worktrees", "*", "HEAD"))
+	for _, head := range heads {
+		dir := filepath.Dir(head)
+		if !is(dir) {
+			continue
+		}
+		dotGit, err := readSmall(filepath.Join(dir, "gitdir"))
+		if err != nil {
+			return nil, diskError(err, "a linked work tree cannot be read")
+		}
+		path := filepath.Dir(strings.TrimSpace(dotGit))
+		if _, err := os.Stat(path); missing(err) {
+			continue // a work tree that was deleted and not pruned
+		}
+		return &worktree{h.store, dir, path}, nil
+	}
+	return nil, nil
+}
+
+// isBare reads core.bare as git writes it; a repository that says it in another way counts as one with a work tree,
+// which at worst refuses a merge.
+func isBare(common string) bool {
+	config, err := os.ReadFile(filepath.Join(common, "config"))
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(strings.ToLower(string(config))) {
+		if strings.Join(strings.Fields(line), "") == "bare=true" {
+			return true
+		}
+	}
+	return false
+}
+
+// move brings a clean work tree and its index from one commit to another. It works in an index of its own that is
+// renamed into place at the end: a kill leaves no lock in a person's repository, and the next try takes over what
+// the killed one wrote, as long as every file is as it was before or as it will be.
+func (w *worktree) move(ctx context.Context, from, to string) error {
+	for _, sign := range []string{"MERGE_HEAD", "rebase-merge", "rebase-apply", "CHERRY_PICK_HEAD", "REVERT_HEAD", "BISECT_LOG", "index.lock"} {
+		if _, err := os.Lstat(filepath.Join(w.dir, sign)); err == nil {
+			return w.refuse("git is in the middle of something there (" + sign + ")")
+		}
+	}
+	// A filter is a program of the repository's configuration; Gaggle runs none, and without it files would differ.
+	filters, err := w.store.line(ctx, command{gitDir: w.dir, args: []string{"config", "--local", "--includes", "--name-only", "--get-regexp", `^filter\.`}})
+	if err != nil && !exitedWith(err, 1) {
+		return err
+	}
+	if filters != "" {
+		return w.refuse("its configuration has content filters")
+	}
+	own := filepath.Join(w.dir, "gaggle-index")
+	os.Remove(own + ".lock")
+	if err := copyFile(filepath.Join(w.dir, "index"), own); err != nil {
+		return diskError(err, "the index cannot be copied")
+	}
+	defer os.Remove(own)
+	env := []string{"GIT_INDEX_FILE=" + own}
+	run := func(args ...string) error {
+		return w.store.run(ctx, command{gitDir: w.dir, work: w.path, env: env, args: args})
+	}
+	if err := run("update-index", "-q", "--refresh"); err != nil && !exitedWith(err, 1) {
+		return err
+	}
+	dirtyFrom, err := w.dirty(ctx, env, from)
+	if err != nil {
+		return err
+	}
+	if len(dirtyFrom) == 0 {
+		if err := run("read-tree", "-u", "-m", from, to); err != nil {
+			return &fleet.Error{Code: fleet.CodeConflict, Message: "the work tree at " + w.path + " stands in the way of the merge", Hint: "commit, stash or move the files that git names", Err: err}
+		}
+		return os.Rename(own, filepath.Join(w.dir, "index"))
+	}
+	dirtyTo, err := w.dirty(ctx, env, to)
+	if err != nil {
+		return err
+	}
+	for name := range dirtyFrom {
+		if dirtyTo[name] {
+			return w.refuse(show(name) + " has changes")
+		}
+	}
+	if err := run("read-tree", "--reset", "-u", to); err != nil {
+		return err
+	}
+	return os.Rename(own, filepath.Join(w.dir, "index"))
+}
+
+func (w *worktree) refuse(why string) error {
+	return &fleet.Error{Code: fleet.CodeConflict, Message: "the branch is checked out at " + w.path + " and " + why, Hint: "commit or stash there, or check out another branch, then try again"}
+}
+
+// dirty lists the files of index and work tree that differ from a commit.
+func (w *worktree) dirty(ctx context.Context, env []string, commit string) (map[string]bool, error) {
+	out, err := w.store.output(ctx, command{gitDir: w.dir, work: w.path, env: env, args: []string{"diff-index", "--name-only", "--no-renames", "-z", "--ignore-submodules=all", commit, "--"}})
+	set := map[string]bool{}
+	for _, p := range strings.Split(string(out), "\x00") {
+		if p != "" {
+			set[p] = true
+		}
+	}
+	return set, err
+}
+
+func copyFile(from, to string) error {
+	src, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	dst, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(dst, src); err != nil {
+		dst.Close()
+		return err
+	}
+	return dst.Close()
+}
