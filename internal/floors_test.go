@@ -22,6 +22,7 @@ var floors = []struct {
 	{1, "rollout", "decides waves and gates from a snapshot and the time; pure"},
 	{1, "policy", "decides what may happen and what it may cost; pure"},
 	{1, "guard", "objects to a diff; pure"},
+	{1, "redact", "takes secrets out of text; pure"},
 
 	{2, "store", "rows, events, jobs: the only package that speaks SQL"},
 	{2, "git", "the only package that starts the git program"},

@@ -1,0 +1,160 @@
+package redact
+
+import (
+	"bytes"
+	"io"
+)
+
+const (
+	maxLine  = 64 << 10 // a longer line is let go in pieces
+	overlap  = 16 << 10 // what is held back of such a line
+	maxPEM   = 64 << 10 // a private key without an end hides at most that much
+	pemEnd   = "PRIVATE KEY"
+	pemSlack = 64 // bytes within which the end marker of a private key stands
+)
+
+// Writer redacts a stream. It holds back what might be the beginning of a secret: the line under way (or, for known
+// values alone, only bytes that a known value begins with), so a secret is found wherever the writes are cut. Close
+// lets the rest go. It is not safe for use by several goroutines at once.
+type Writer struct {
+	r     *Redactor
+	w     io.Writer
+	known bool
+	buf   []byte
+	state int // of the secret that is being swallowed
+	ate   int // bytes swallowed of a private key
+}
+
+const (
+	plain = iota
+	inToken
+	inPEM
+)
+
+// Writer returns a Writer to w that hides known values and well-known patterns.
+func (r *Redactor) Writer(w io.Writer) *Writer { return &Writer{r: r, w: w} }
+
+// KnownWriter returns a Writer to w that hides known values only, and holds nothing else back: a stream without a
+// known value passes byte for byte and at once.
+func (r *Redactor) KnownWriter(w io.Writer) *Writer { return &Writer{r: r, w: w, known: true} }
+
+// Write takes all of p; an error is the underlying writer's.
+func (w *Writer) Write(p []byte) (int, error) {
+	w.buf = append(w.buf, p...)
+	if err := w.pass(false); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// Close writes what was held back. It does not close the underlying writer.
+func (w *Writer) Close() error { return w.pass(true) }
+
+func (w *Writer) pass(final bool) error {
+	w.swallow()
+	if w.state != plain || len(w.buf) == 0 {
+		return nil
+	}
+	matches := w.r.find(w.buf, !w.known)
+	cut, long := len(w.buf), false
+	if !final {
+		cut, long = w.cut(matches)
+	}
+	n := 0
+	for n < len(matches) && matches[n].Start < cut {
+		n++
+	}
+	out := replace(w.buf[:cut], matches[:n])
+	if n > 0 && matches[n-1].End == len(w.buf) && matches[n-1].End == cut && !final {
+		// The secret may go on in the next write.
+		if tail := w.buf[matches[n-1].Start:]; bytes.HasPrefix(tail, []byte("-----BEGIN")) {
+			w.state, w.ate = inPEM, 0
+		} else if long {
+			w.state = inToken
+		}
+	}
+	var err error
+	if len(out) > 0 {
+		_, err = w.w.Write(out)
+	}
+	w.buf = append(w.buf[:0], w.buf[cut:]...)
+	return err
+}
+
+// cut returns how much of the buffer may go: everything before the first byte that a secret still to come could
+// begin with. long reports that a line was too long to be held.
+func (w *Writer) cut(matches []Match) (cut int, long bool) {
+	cut = len(w.buf)
+	if !w.known {
+		cut = bytes.LastIndexByte(w.buf, '\n') + 1
+		if len(w.buf)-cut > maxLine {
+			cut, long = len(w.buf)-overlap, true
+		}
+	}
+	for {
+		was := cut
+		cut = w.r.straddled(w.buf, cut)
+		for _, m := range matches {
+			if m.Start >= cut || m.End <= cut {
+				continue
+			}
+			if long {
+				cut = m.End
+			} else {
+				cut = m.Start
+			}
+		}
+		if cut == was || long {
+			return cut, long
+		}
+	}
+}
+
+// straddled returns the start of the first known value that begins before cut and ends after it, or might; else cut.
+func (r *Redactor) straddled(text []byte, cut int) int {
+	r.mu.RLock()
+	needles, longest := r.needles, r.longest
+	r.mu.RUnlock()
+	for p := max(0, cut-longest+1); p < cut; p++ {
+		for _, n := range needles {
+			if n[0] == text[p] && p+len(n) > cut && bytes.HasPrefix(n, text[p:min(len(text), p+len(n))]) {
+				return p
+			}
+		}
+	}
+	return cut
+}
+
+// swallow drops the rest of a secret whose beginning was replaced already.
+func (w *Writer) swallow() {
+	switch w.state {
+	case inToken:
+		i := bytes.IndexFunc(w.buf, func(c rune) bool { return c < 0x80 && !isToken(byte(c)) })
+		if i < 0 {
+			w.buf = w.buf[:0]
+			return
+		}
+		w.buf = append(w.buf[:0], w.buf[i:]...)
+		w.state = plain
+	case inPEM:
+		if at := bytes.Index(w.buf, []byte(pemEnd)); at >= 0 {
+			rest := w.buf[at+len(pemEnd):]
+			end := bytes.Index(rest, []byte("-----"))
+			if end < 0 && len(rest) < pemSlack {
+				return
+			}
+			if end >= 0 && end < pemSlack {
+				rest = rest[end+5:]
+			}
+			w.buf = append(w.buf[:0], rest...)
+			w.state = plain
+			return
+		}
+		keep := min(len(w.buf), len(pemEnd)-1)
+		w.ate += len(w.buf) - keep
+		w.buf = append(w.buf[:0], w.buf[len(w.buf)-keep:]...)
+		if w.ate > maxPEM {
+			w.state = plain
+		}
+	}
+}
