@@ -28,14 +28,14 @@ type Forge interface {
 
 // PullSpec is what a pull request should be.
 type PullSpec struct {
-	Repo      fleet.Repository
-	Head      string // branch, pushed before
-	Base      string // branch; defaults to the repository's default branch
-	Title     string
-	Body      string
-	Labels    []string // added to those that people gave
-	Reviewers []string // added to those that people asked
-	Draft     bool     // counts when the pull request is made; people decide afterwards
+	Repo       fleet.Repository
+	HeadBranch string // pushed before
+	BaseBranch string // defaults to the repository's default branch
+	Title      string
+	Body       string
+	Labels     []string // added to those that people gave
+	Reviewers  []string // added to those that people asked
+	Draft      bool     // counts when the pull request is made; people decide afterwards
 }
 
 // State is where a pull request stands.
@@ -43,9 +43,9 @@ type State string
 
 // The states of a pull request.
 const (
-	Open   State = "open"
-	Merged State = "merged"
-	Closed State = "closed"
+	StateOpen   State = "open"
+	StateMerged State = "merged"
+	StateClosed State = "closed"
 )
 
 // Pull is a pull request.
@@ -59,9 +59,9 @@ type Pull struct {
 	Reviewers  []string  `json:"reviewers,omitempty"`
 	State      State     `json:"state"`
 	Draft      bool      `json:"draft,omitempty"`
-	Head       string    `json:"head"`
+	HeadBranch string    `json:"headBranch"`
 	HeadSHA    string    `json:"headSHA"`
-	Base       string    `json:"base"`
+	BaseBranch string    `json:"baseBranch"`
 	MergeSHA   string    `json:"mergeSHA,omitempty"` // commit that the base branch came to stand at
 	Author     string    `json:"author"`
 	CreatedAt  time.Time `json:"createdAt"`
@@ -86,7 +86,8 @@ type MergeSpec struct {
 
 // Lister lists pull requests, newest first.
 type Lister interface {
-	// List yields those of one repository, or of all when repo is nil, in the given states, or in all when there are none.
+	// List yields those of one repository, or of all when repo is nil, in the given states, or in all when there
+	// are none. An error beside a numbered Pull says that it is as it was last seen; any other ends the sequence.
 	List(ctx context.Context, repo *fleet.Repository, states ...State) iter.Seq2[Pull, error]
 }
 

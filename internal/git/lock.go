@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// lockFile takes an exclusive lock that other processes see; it ends with the process, however that ends.
+// LockFile takes an exclusive lock that other processes, and other callers here, see; it ends with the process, however that ends.
 // The file itself is never removed: removing it would let two holders lock two files of one name.
-func lockFile(ctx context.Context, path string) (unlock func(), err error) {
+func LockFile(ctx context.Context, path string) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|syscall.O_CLOEXEC, 0o644)
 	if err != nil {
 		return nil, err

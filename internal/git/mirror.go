@@ -156,7 +156,7 @@ func (m *mirror) lock(ctx context.Context) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	file, err := lockFile(ctx, filepath.Join(m.store.cfg.Dir, locksDir, m.name))
+	file, err := LockFile(ctx, filepath.Join(m.store.cfg.Dir, locksDir, m.name))
 	if err != nil {
 		turn()
 		return nil, err
