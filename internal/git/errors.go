@@ -79,7 +79,7 @@ var signs = []struct {
 	{fleet.CodeDiskFull, []string{"no space left on device", "disk quota exceeded"}, "free some space; a second run resumes"},
 	{fleet.CodeGit, []string{"dubious ownership"}, "another user owns the repository: change its owner, or run as that user"},
 	{fleet.CodeForgeAuth, []string{"authentication failed", "could not read username", "could not read password", "permission denied (", "http basic: access denied", "returned error: 401", "returned error: 403", "host key verification failed", "terminal prompts disabled"}, "check the credential and what it may read and write; for ssh, the key and known_hosts"},
-	{fleet.CodeGit, []string{"could not resolve host", "connection refused", "connection timed out", "failed to connect", "operation timed out", "network is unreachable", "early eof", "the remote end hung up", "returned error: 5", "ssl", "tls"}, "the remote could not be reached: try again"},
+	{fleet.CodeGit, []string{"could not resolve host", "connection refused", "connection timed out", "failed to connect", "operation timed out", "network is unreachable", "the remote end hung up", "returned error: 5", "ssl", "tls"}, "the remote could not be reached: try again"},
 	{fleet.CodeRepoGone, []string{"does not appear to be a git repository", "repository not found", "' not found", "does not exist", "returned error: 404", "returned error: 410", "no such file or directory: repository"}, "the repository was moved, deleted or hidden from this credential"},
 }
 
@@ -96,15 +96,21 @@ func classify(err error, op string) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return &fleet.Error{Code: fleet.CodeDiskFull, Message: op, Hint: "free some space; a second run resumes", Err: err}
 	}
+	code, hint, _ := signOf(err)
+	return &fleet.Error{Code: code, Message: op, Hint: hint, Err: err}
+}
+
+// signOf reads a cause out of git's words; known is false when they say none of the things in signs.
+func signOf(err error) (code fleet.Code, hint string, known bool) {
 	lower := strings.ToLower(stderrOf(err))
 	for _, s := range signs {
 		for _, w := range s.words {
 			if strings.Contains(lower, w) {
-				return &fleet.Error{Code: s.code, Message: op, Hint: s.hint, Err: err}
+				return s.code, s.hint, true
 			}
 		}
 	}
-	return &fleet.Error{Code: fleet.CodeGit, Message: op, Err: err}
+	return fleet.CodeGit, "", false
 }
 
 // diskError is classify for errors of the file system.
@@ -149,7 +155,7 @@ func damaged(err error) bool {
 
 var errDamaged = errors.New("the mirror is damaged")
 
-// exists reports whether there is something at path, without following a link.
+// missing reports whether an error says that there is nothing at a path.
 func missing(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }

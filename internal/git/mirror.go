@@ -178,7 +178,9 @@ func (m *mirror) update(ctx context.Context, tip Tip, damagedMade string) (state
 			return st, nil // somebody else was quicker
 		}
 		next, err := m.fetch(ctx, m.dir, tip, st.Made)
-		if err == nil || !damaged(err) {
+		// What git cannot explain by the remote, the disk or the credential is put down to the mirror.
+		var coded *fleet.Error
+		if _, _, known := signOf(err); err == nil || ctx.Err() != nil || errors.As(err, &coded) || known && !damaged(err) {
 			return next, err
 		}
 	}
@@ -194,7 +196,7 @@ func (m *mirror) remake(ctx context.Context, tip Tip) (state, error) {
 	}
 	defer remove()
 	fresh := filepath.Join(dir, "new.git")
-	if err := makeGitDir(fresh, gitDir{bare: true, sha256: len(tip.Commit) == 64, head: "ref: " + headRef}); err != nil {
+	if err := makeGitDir(fresh, gitDir{bare: true, sha256: len(tip.Commit) == 64, head: "ref: refs/heads/none"}); err != nil {
 		return state{}, diskError(err, "the mirror cannot be made")
 	}
 	st, err := m.fetch(ctx, fresh, tip, filepath.Base(dir)+"-"+fmt.Sprint(time.Now().UnixNano()))

@@ -110,7 +110,19 @@ func (s *Store) run(ctx context.Context, c command) error {
 	} else {
 		err = runWithSecret(cmd, c.secret)
 	}
-	return s.finish(ctx, cmd, stderr, c.args[0], err)
+	return s.finish(ctx, cmd, stderr, subcommand(c.args), err)
+}
+
+// subcommand is the word after git's own options.
+func subcommand(args []string) string {
+	for i := 0; i < len(args); i++ {
+		if args[i] == "-c" {
+			i++
+		} else if !strings.HasPrefix(args[i], "-") {
+			return args[i]
+		}
+	}
+	return ""
 }
 
 // runRemote runs a command that talks to the remote, with the credential that the remote needs.

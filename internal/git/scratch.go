@@ -1,41 +1,66 @@
 package git
 
 import (
+	"errors"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 )
 
 const (
-	tempDir  = ".tmp"   // half-made mirrors and other short-lived folders
-	locksDir = ".locks" // one lock file a mirror
+	tempDir     = ".tmp"   // half-made mirrors and other short-lived folders
+	locksDir    = ".locks" // one lock file a mirror
+	scratchLock = ".lock"
 )
 
-// scratch makes a short-lived folder. It holds a lock for as long as its owner lives, so that a later sweep can
-// tell what a killed process left from what another process is using.
+// scratch makes a short-lived folder. A lock file beside it, made first and removed last, is held for as long as its
+// owner lives, so that a later sweep can tell what a killed process left from what another process is using.
 func scratch(parent string) (dir string, remove func(), err error) {
-	dir, err = os.MkdirTemp(parent, "")
-	if err != nil {
-		return "", nil, err
+	for {
+		dir = filepath.Join(parent, strconv.FormatUint(rand.Uint64(), 36))
+		lock, err := scratchOwner(dir + scratchLock)
+		if errors.Is(err, os.ErrExist) || errors.Is(err, syscall.EWOULDBLOCK) {
+			continue // the name is taken, or a sweep was quicker
+		}
+		if err != nil {
+			return "", nil, err
+		}
+		remove = func() {
+			removeAll(dir)
+			os.Remove(dir + scratchLock)
+			lock.Close()
+		}
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			remove()
+			return "", nil, err
+		}
+		return dir, remove, nil
 	}
-	f, err := os.OpenFile(dir+scratchLock, os.O_CREATE|os.O_RDWR|syscall.O_CLOEXEC, 0o644)
-	if err == nil {
-		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	}
-	if err != nil {
-		os.RemoveAll(dir)
-		return "", nil, err
-	}
-	return dir, func() {
-		removeAll(dir)
-		os.Remove(dir + scratchLock)
-		f.Close()
-	}, nil
 }
 
-const scratchLock = ".lock"
+// scratchOwner makes a lock file and holds it.
+func scratchOwner(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR|syscall.O_CLOEXEC, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if err == nil {
+		// A sweep may have removed the file before it was locked; a lock on no name protects nothing.
+		mine, err1 := f.Stat()
+		there, err2 := os.Stat(path)
+		if err1 == nil && err2 == nil && os.SameFile(mine, there) {
+			return f, nil
+		}
+		err = syscall.EWOULDBLOCK
+	}
+	f.Close()
+	return nil, err
+}
 
-// sweepScratch removes the folders whose owner is gone. A folder without a lock file is about to get one.
+// sweepScratch removes the folders whose owner is gone.
 func sweepScratch(parent string) {
 	locks, _ := filepath.Glob(filepath.Join(parent, "*"+scratchLock))
 	for _, lock := range locks {

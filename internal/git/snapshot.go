@@ -144,15 +144,15 @@ func (c *Checkout) vet(ctx context.Context, found survey) error {
 func (c *Checkout) ignored(ctx context.Context, suspects []suspect) (map[string]bool, error) {
 	var in, out bytes.Buffer
 	for _, s := range suspects {
-		in.WriteString(s.path + "\x00")
+		in.WriteString("./" + s.path + "\x00") // so that no name is taken for magic
 	}
-	err := c.git(ctx, command{args: []string{"check-ignore", "-z", "--stdin"}, stdin: &in, stdout: &out})
+	err := c.git(ctx, command{args: []string{"--no-literal-pathspecs", "check-ignore", "-z", "--stdin"}, stdin: &in, stdout: &out})
 	if err != nil && !exitedWith(err, 1) { // 1: none is ignored
 		return nil, err
 	}
 	set := map[string]bool{}
 	for _, p := range strings.Split(out.String(), "\x00") {
-		set[p] = true
+		set[strings.TrimPrefix(p, "./")] = true
 	}
 	return set, nil
 }

@@ -119,8 +119,9 @@ func (w *walker) entry(root *os.Root, prefix, name string) error {
 		return w.dir(sub, full+"/")
 	case mode.IsRegular(), mode&fs.ModeSymlink != 0:
 		return w.file(root, full, name, info, entry, tracked)
+	case controlsGit(name): // git would open it, even to ask what is ignored
+		return unsafeTree(full, "not a file: "+kindOf(mode))
 	default:
-		w.found.changed = true
 		w.suspect(full, "not a file, folder or link: "+kindOf(mode))
 		return nil
 	}
@@ -142,6 +143,9 @@ func (w *walker) file(root *os.Root, full, name string, info fs.FileInfo, entry 
 	w.found.bytes += info.Size()
 	if info.Mode()&fs.ModeSymlink != 0 {
 		return w.link(root, full, name)
+	}
+	if controlsGit(name) && info.Size() > maxControl {
+		return unsafeTree(full, fmt.Sprintf("%d bytes, more than git should read of such a file", info.Size()))
 	}
 	if info.Size() > w.maxFile {
 		w.suspect(full, fmt.Sprintf("%d bytes, more than the limit of %d", info.Size(), w.maxFile))
@@ -187,9 +191,18 @@ func (w *walker) submodule(root *os.Root, full, name string, info fs.FileInfo) e
 }
 
 func (w *walker) suspect(p, why string) {
+	w.found.changed = true
 	if len(w.found.suspects) < 10_000 {
 		w.found.suspects = append(w.found.suspects, suspect{p, why})
 	}
+}
+
+const maxControl = 4 << 20
+
+// controlsGit names the files of a work tree that git reads of its own accord.
+func controlsGit(name string) bool {
+	name = strings.ToLower(name)
+	return name == ".gitignore" || name == ".gitattributes" || name == ".gitmodules"
 }
 
 // isDotGit knows every spelling that some file system takes for ".git".

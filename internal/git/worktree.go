@@ -12,9 +12,10 @@ import (
 
 // worktree is a person's own work tree of a hosted repository.
 type worktree struct {
-	store *Store
-	dir   string // its git directory
-	path  string
+	store  *Store
+	dir    string // its git directory
+	common string // the one that holds the objects
+	path   string
 }
 
 // checkedOut finds the work tree in which a branch is checked out; nil when there is none.
@@ -26,10 +27,10 @@ func (h *Hosted) checkedOut(branch string) (*worktree, error) {
 	}
 	bare := isBare(h.common) // holds for the main git directory, not for work trees linked to it
 	if h.dir != h.Path && (h.dir != h.common || !bare) && is(h.dir) {
-		return &worktree{h.store, h.dir, h.Path}, nil
+		return &worktree{h.store, h.dir, h.common, h.Path}, nil
 	}
 	if main := filepath.Dir(h.common); filepath.Base(h.common) == ".git" && h.dir != h.common && !bare && is(h.common) {
-		return &worktree{h.store, h.common, main}, nil
+		return &worktree{h.store, h.common, h.common, main}, nil
 	}
 	heads, _ := filepath.Glob(filepath.Join(h.common, "worktrees", "*", "HEAD"))
 	for _, head := range heads {
@@ -45,7 +46,7 @@ func (h *Hosted) checkedOut(branch string) (*worktree, error) {
 		if _, err := os.Stat(path); missing(err) {
 			continue // a work tree that was deleted and not pruned
 		}
-		return &worktree{h.store, dir, path}, nil
+		return &worktree{h.store, dir, h.common, path}, nil
 	}
 	return nil, nil
 }
@@ -105,19 +106,55 @@ func (w *worktree) move(ctx context.Context, from, to string) error {
 		}
 		return os.Rename(own, filepath.Join(w.dir, "index"))
 	}
-	dirtyTo, err := w.dirty(ctx, env, to)
-	if err != nil {
+	if err := w.resumable(ctx, own, dirtyFrom, from, to); err != nil {
 		return err
-	}
-	for name := range dirtyFrom {
-		if dirtyTo[name] {
-			return w.refuse(show(name) + " has changes")
-		}
 	}
 	if err := run("read-tree", "--reset", "-u", to); err != nil {
 		return err
 	}
 	return os.Rename(own, filepath.Join(w.dir, "index"))
+}
+
+// resumable refuses a work tree in which something differs from both commits, which cannot come from a killed move.
+func (w *worktree) resumable(ctx context.Context, index string, dirty map[string]bool, from, to string) error {
+	out, err := w.store.output(ctx, command{gitDir: w.dir, args: []string{"diff-tree", "-r", "--name-only", "--no-renames", "-z", from, to, "--"}})
+	if err != nil {
+		return err
+	}
+	moved := nameSet(out)
+	var names strings.Builder
+	for name := range dirty {
+		if !moved[name] {
+			return w.refuse(show(name) + " has changes")
+		}
+		names.WriteString(name + "\x00")
+	}
+	// What the files hold is compared by adding them to a copy of the index, and to objects that are thrown away.
+	dir, remove, err := scratch(filepath.Join(w.store.cfg.Dir, tempDir))
+	if err != nil {
+		return diskError(err, "no temporary folder")
+	}
+	defer remove()
+	copied := filepath.Join(dir, "index")
+	if err := copyFile(index, copied); err != nil {
+		return diskError(err, "the index cannot be copied")
+	}
+	objects := filepath.Join(w.common, "objects")
+	env := []string{"GIT_INDEX_FILE=" + copied, "GIT_OBJECT_DIRECTORY=" + dir, "GIT_ALTERNATE_OBJECT_DIRECTORIES=" + objects}
+	add := command{gitDir: w.dir, work: w.path, env: env, args: []string{"update-index", "--add", "--remove", "-z", "--stdin"}, stdin: strings.NewReader(names.String())}
+	if err := w.store.run(ctx, add); err != nil {
+		return err
+	}
+	out, err = w.store.output(ctx, command{gitDir: w.dir, env: env, args: []string{"diff-index", "--cached", "--name-only", "--no-renames", "-z", "--ignore-submodules=all", to, "--"}})
+	if err != nil {
+		return err
+	}
+	for name := range nameSet(out) {
+		if dirty[name] {
+			return w.refuse(show(name) + " has changes")
+		}
+	}
+	return nil
 }
 
 func (w *worktree) refuse(why string) error {
@@ -127,13 +164,17 @@ func (w *worktree) refuse(why string) error {
 // dirty lists the files of index and work tree that differ from a commit.
 func (w *worktree) dirty(ctx context.Context, env []string, commit string) (map[string]bool, error) {
 	out, err := w.store.output(ctx, command{gitDir: w.dir, work: w.path, env: env, args: []string{"diff-index", "--name-only", "--no-renames", "-z", "--ignore-submodules=all", commit, "--"}})
+	return nameSet(out), err
+}
+
+func nameSet(out []byte) map[string]bool {
 	set := map[string]bool{}
 	for _, p := range strings.Split(string(out), "\x00") {
 		if p != "" {
 			set[p] = true
 		}
 	}
-	return set, err
+	return set
 }
 
 func copyFile(from, to string) error {
