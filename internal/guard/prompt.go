@@ -18,6 +18,8 @@ type want struct {
 type request struct {
 	clauses [][]string // lower-case words
 	words   map[string]bool
+	parts   map[string]bool // words cut at punctuation
+	text    string          // lower case, spaces folded
 }
 
 var (
@@ -35,7 +37,10 @@ func stems(list string) []string { return strings.Fields(list) }
 // readPrompt cuts a prompt into positive clauses. A sentence without any negation is one clause; one with a
 // negation is cut at commas and conjunctions, and only the parts without it count.
 func readPrompt(prompt string) request {
-	r := request{words: map[string]bool{}}
+	r := request{words: map[string]bool{}, parts: map[string]bool{}, text: strings.Join(strings.Fields(strings.ToLower(prompt)), " ")}
+	for _, w := range wordsIn.FindAllString(r.text, -1) {
+		r.parts[w] = true
+	}
 	for _, sentence := range sentences(prompt) {
 		toks := tokenize(sentence)
 		for _, w := range toks {
@@ -232,3 +237,93 @@ func stemmed(word string, list []string) bool {
 	}
 	return false
 }
+
+var removals = stems("remov delet drop retir deprecat eliminat prun replac inlin merg consolidat purg strip")
+
+// removes reports whether the prompt asks for a removal of anything.
+func (r request) removes() bool {
+	for _, clause := range r.clauses {
+		for _, w := range clause {
+			if stemmed(w, removals) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// speaksOf reports whether the prompt holds a name, alone, with its package, or as separate words.
+func (r request) speaksOf(name string) bool {
+	lower := strings.ToLower(name)
+	if r.words[lower] {
+		return true
+	}
+	parts := nameParts(name)
+	hits := 0
+	for _, p := range parts {
+		if len(p) > 2 && (r.words[p] || r.words[p+"s"] || r.words[strings.TrimSuffix(p, "s")]) {
+			hits++
+		}
+	}
+	if hits > 0 && hits*2 >= len(parts) {
+		return true
+	}
+	for w := range r.words {
+		if strings.HasSuffix(w, "."+lower) || strings.HasSuffix(w, "#"+lower) || strings.HasSuffix(w, "/"+lower) || strings.HasPrefix(w, lower+"(") || strings.HasPrefix(w, lower+".") {
+			return true
+		}
+	}
+	return false
+}
+
+// speaksOfPath reports whether the prompt holds a folder of a path.
+func (r request) speaksOfPath(file string) bool {
+	for _, part := range strings.Split(path.Dir(file), "/") {
+		if p := strings.ToLower(part); len(p) > 3 && p != "internal" && p != "main" && p != "java" && p != "test" && (r.words[p] || r.parts[p]) {
+			return true
+		}
+	}
+	return false
+}
+
+// nameParts splits a name at underscores and capitals into lower-case words.
+func nameParts(name string) []string {
+	var out []string
+	var b strings.Builder
+	flush := func() {
+		if b.Len() > 0 {
+			out = append(out, strings.ToLower(b.String()))
+			b.Reset()
+		}
+	}
+	var prev rune
+	for _, c := range name {
+		if c == '_' || c == '-' || c == '.' {
+			flush()
+		} else {
+			if unicode.IsUpper(c) && !unicode.IsUpper(prev) {
+				flush()
+			}
+			b.WriteRune(c)
+		}
+		prev = c
+	}
+	flush()
+	return out
+}
+
+// holdsValue reports whether the prompt holds a literal value, as a word or in quotes.
+func (r request) holdsValue(v string) bool {
+	v = strings.ToLower(strings.TrimSpace(v))
+	if v == "" || len(v) > 500 {
+		return false
+	}
+	switch v {
+	case "true", "false", "null", "nil", "none", "0", "1":
+		return false // too common a word to speak of this value
+	}
+	return r.words[v] || len(v) > 3 && strings.ContainsAny(v, " /-.:_") && strings.Contains(r.text, v)
+}
+
+// holdsWord reports whether the prompt holds a word, also as a part of a longer one.
+func (r request) holdsWord(w string) bool { return r.parts[strings.ToLower(w)] }

@@ -180,5 +180,6 @@ func steps() []func(*review) {
 		checkSpecialFiles,
 		checkLockfiles,
 		checkAttributes,
+		checkTests,
 	}
 }
