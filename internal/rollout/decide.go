@@ -99,12 +99,14 @@ func (s Snapshot) MayPropose(wave int, approved bool) bool {
 		return false
 	}
 	switch s.Approval {
+	case "", ApprovalNone:
+		return true
 	case ApprovalWave:
 		return approved || wave >= 0 && wave < len(s.Waves) && s.Waves[wave].Approved
 	case ApprovalTarget:
 		return approved
 	}
-	return true
+	return false
 }
 
 // asks returns the waves whose changes are all made and wait for a person.
