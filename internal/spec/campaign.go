@@ -30,14 +30,19 @@ type Metadata struct {
 	Description string `json:"description,omitempty"`
 }
 
-// Select says which components the campaign concerns. What is written must hold together: a component is in when
-// Where, Contains and Files all agree, or when Include names it; Exclude and a repository's opt-out win over both.
+// Select says which components the campaign concerns: those that Where, Contains and Files all agree on (those of
+// the three that are written), and those that Include names; without those that Exclude names or whose repository opted out.
 type Select struct {
 	Where    string   `json:"where,omitempty"` // CEL; see CompileWhere. "" when it does not restrict
 	Contains Contains `json:"contains,omitzero"`
 	Files    []string `json:"files,omitempty"`   // globs: the component holds at least one such file
 	Include  []string `json:"include,omitempty"` // component references in full, "component:default/name"
 	Exclude  []string `json:"exclude,omitempty"`
+}
+
+// Searches reports whether Where, Contains or Files is written. When none is, Include alone decides.
+func (s Select) Searches() bool {
+	return s.Where != "" || s.Contains.Pattern != "" || len(s.Files) > 0
 }
 
 // Contains asks for content on the default branch. It restricts nothing when Pattern is "".
@@ -59,7 +64,7 @@ type Change struct {
 	Agent  string            `json:"agent"`
 	Model  string            `json:"model,omitempty"` // "" leaves it to the machine's settings
 	Script Script            `json:"script,omitzero"`
-	Paths  []string          `json:"paths"`            // globs relative to the component's folder; a change elsewhere is out of scope
+	Paths  []string          `json:"paths"`            // globs as package guard reads them: relative to the component, "/x" from the repository's root, "!x" takes away
 	Env    map[string]string `json:"env,omitempty"`    // plain values for the agent and the verifiers
 	Egress []string          `json:"egress,omitempty"` // hosts that the agent and the verifiers may reach, such as "*.example.com"
 }

@@ -7,6 +7,7 @@ import (
 	"path"
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -17,11 +18,12 @@ import (
 
 // What the schema can say about the checks below; the checks say more.
 const (
-	namePattern = `^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`
-	envPattern  = `^[A-Za-z_][A-Za-z0-9_]{0,127}$`
-	rulePattern = `^[a-z0-9]+(-[a-z0-9]+)*$`
-	linePattern = `^[^\n]*$`
-	pathPattern = `^[^/]`
+	namePattern  = `^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`
+	envPattern   = `^[A-Za-z_][A-Za-z0-9_]{0,127}$`
+	allowPattern = `^[a-z0-9]+(-[a-z0-9]+)*(:.+)?$`
+	linePattern  = `^[^\n]*$`
+	pathPattern  = `^[^/]`
+	scopePattern = `^!?(//[^/]|[^/])`
 )
 
 // checkName accepts what can stand in a branch name, a folder name, a URL and a DNS label alike.
@@ -90,6 +92,26 @@ func checkGlob(s string) *flaw {
 		return &flaw{at, why, "for example **/*.go, docs/{a,b}.md or lib/[a-z]*.js"}
 	}
 	return nil
+}
+
+// checkScope accepts what change.paths holds: a glob, one from the repository's root, or one of either that is taken away.
+func checkScope(s string) *flaw {
+	glob, _ := strings.CutPrefix(s, "!")
+	if rooted, ok := strings.CutPrefix(glob, "//"); ok {
+		glob = rooted
+	}
+	offset := utf8.RuneCountInString(s) - utf8.RuneCountInString(glob)
+	if glob == "" {
+		return &flaw{offset, "a glob is missing", "for example **/*.go, or //go.work for a file at the repository's root"}
+	}
+	if strings.HasPrefix(glob, "/") {
+		return &flaw{offset, "a glob is relative to the component, not absolute", "write //" + strings.TrimLeft(glob, "/") + " for a file at the repository's root"}
+	}
+	bad := checkGlob(glob)
+	if bad != nil {
+		bad.offset += offset
+	}
+	return bad
 }
 
 // globFault finds what doublestar would only refuse.
@@ -213,6 +235,9 @@ func openParen(s string) int {
 // checkHost accepts a host, with or without a port: proxy.golang.org, *.npmjs.org, 10.0.0.7:8080.
 func checkHost(s string) *flaw {
 	const hint = "write a host such as proxy.golang.org or *.npmjs.org, with a port only where it is not 443"
+	if i := strings.IndexByte(s, '/'); i >= 0 {
+		return &flaw{0, "a host has no scheme and no path", hint}
+	}
 	host := s
 	if i := strings.LastIndexByte(s, ':'); i >= 0 && (strings.HasSuffix(s[:i], "]") || strings.Count(s, ":") == 1) {
 		port, err := strconv.ParseUint(s[i+1:], 10, 16)
@@ -223,9 +248,6 @@ func checkHost(s string) *flaw {
 	}
 	if _, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")); err == nil {
 		return nil
-	}
-	if i := strings.Index(s, "/"); i >= 0 {
-		return &flaw{i, "a host has no scheme and no path", hint}
 	}
 	at := 0
 	for i, label := range strings.Split(host, ".") {
@@ -292,12 +314,30 @@ func checkToken(s string) *flaw {
 	return nil
 }
 
-// checkRule accepts the name of one of the guard's rules, by its looks.
-func checkRule(s string) *flaw {
-	if ok, _ := regexp.MatchString(rulePattern, s); !ok {
-		return &flaw{0, quote(s) + " is not the name of a rule", "such as test-deleted"}
+// guards checks guard.allow against the rules that there are, when they are known.
+type guards struct{ rules []string }
+
+// check accepts the name of a rule, or a rule and a glob of the files for which it is allowed: test-deleted:old/**.
+func (g *guards) check(s string) *flaw {
+	rule, glob, scoped := strings.Cut(s, ":")
+	if scoped {
+		if bad := checkGlob(glob); glob == "" || bad != nil {
+			return &flaw{len(rule) + 1, "not a glob", "write a rule, or a rule and a glob such as test-deleted:old/**"}
+		}
 	}
-	return nil
+	for i, r := range []rune(rule) {
+		if !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' && i > 0) {
+			return &flaw{i, quote(rule) + " is not the name of a rule", "rules have names such as test-deleted"}
+		}
+	}
+	if len(g.rules) == 0 || slices.Contains(g.rules, rule) {
+		return nil
+	}
+	hint := didYouMean(rule, g.rules)
+	if hint == "" {
+		hint = "known: " + strings.Join(g.rules, ", ")
+	}
+	return &flaw{0, "no rule is called " + quote(rule), hint}
 }
 
 // checkCommand accepts a shell command.

@@ -17,9 +17,10 @@ import (
 const maxFile = 256 << 10
 
 // maxRetries bounds the bytes that are parsed again to find the line of a syntax error.
-const maxRetries = 4 << 20
+const maxRetries = 1 << 20
 
-// document parses data into one tree that holds no anchors, aliases or tags, or reports why not and returns nil.
+// document parses data into one tree, or reports why it cannot and returns nil; an empty file gives nil and no report. Anchors, aliases and tags are reported
+// too; they stay in the tree, unexpanded, so that what else is wrong can be found.
 func document(p *problems, data []byte) (*yaml.Node, *source) {
 	if len(data) > maxFile {
 		p.add(position{1, 1}, "keep long programs in a file of their own and name it by change.script",
@@ -35,7 +36,6 @@ func document(p *problems, data []byte) (*yaml.Node, *source) {
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	var doc yaml.Node
 	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
-		p.add(position{1, 1}, "gaggle schema describes what belongs here; the examples folder has whole files", "the file is empty")
 		return nil, nil
 	} else if err != nil {
 		p.syntax(src, data, err)
@@ -48,7 +48,8 @@ func document(p *problems, data []byte) (*yaml.Node, *source) {
 		p.syntax(src, data, err)
 		return nil, nil
 	}
-	if !p.subset(&doc) || len(p.list) > 0 {
+	p.subset(&doc)
+	if empty(&doc) {
 		return nil, nil
 	}
 	return doc.Content[0], src
@@ -66,7 +67,10 @@ func badText(data []byte) (position, string) {
 		switch {
 		case r == utf8.RuneError && size <= 1:
 			return at, fmt.Sprintf("byte 0x%02X is not UTF-8", data[i])
-		case r < ' ' && r != '\t' && r != '\n' && r != '\r', r == 0x7f, r >= 0x80 && r < 0xa0 && r != 0x85:
+		case r == '\r' && i+1 < len(data) && data[i+1] == '\n':
+		case r == '\r', r == 0x85, r == 0x2028, r == 0x2029:
+			return at, fmt.Sprintf("U+%04X ends a line for YAML, but for no editor", r)
+		case r < ' ' && r != '\t' && r != '\n', r >= 0x7f && r < 0xa0:
 			return at, fmt.Sprintf("control character U+%04X", r)
 		case r == '\n':
 			at = position{at.line + 1, 0}
@@ -77,26 +81,30 @@ func badText(data []byte) (position, string) {
 	return position{}, ""
 }
 
-// subset reports every construct that this package does not read, and whether there was none.
-func (p *problems) subset(n *yaml.Node) bool {
-	before := len(p.list)
+// subset reports every construct that this package does not read, and lets nothing else be said of it.
+func (p *problems) subset(n *yaml.Node) {
+	if p.shut == nil {
+		p.shut = map[position]bool{}
+	}
+	refuse := func(n *yaml.Node, hint, format string, args ...any) {
+		p.add(start(n), hint, format, args...)
+		p.shut[start(n)] = true
+	}
 	switch {
 	case n.Kind == yaml.AliasNode:
-		p.add(start(n), "write the value out", "aliases such as *%s are not read here", n.Value)
-		return false
+		refuse(n, "write the value out", "aliases such as *%s are not read here", clip(n.Value))
 	case n.Anchor != "":
-		p.add(start(n), "write the value out where it is needed", "anchors such as &%s are not read here", n.Anchor)
+		refuse(n, "write the value out where it is needed", "anchors such as &%s are not read here", clip(n.Anchor))
 	case n.Style&yaml.TaggedStyle != 0:
-		p.add(start(n), "leave the tag out; quote the value to make it text", "tags such as %s are not read here", n.Tag)
+		refuse(n, "leave the tag out; quote the value to make it text", "tags such as %s are not read here", clip(n.Tag))
 	}
 	for i, c := range n.Content {
 		if n.Kind == yaml.MappingNode && i%2 == 0 && c.Tag == "!!merge" {
-			p.add(start(c), "write the keys out", "merge keys (<<) are not read here")
+			refuse(c, "write the keys out", "merge keys (<<) are not read here")
 			continue
 		}
 		p.subset(c)
 	}
-	return len(p.list) == before
 }
 
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
@@ -117,6 +125,11 @@ func (p *problems) syntax(src *source, data []byte, err error) {
 	text := src.line(at.line)
 	indent := len(text) - len(strings.TrimLeft(text, " "))
 	at.column = utf8.RuneCountInString(text[:indent]) + 1
+	column := func(i int) {
+		if i >= 0 {
+			at.column = utf8.RuneCountInString(text[:i]) + 1
+		}
+	}
 	hint := "check the indentation, the quotes and the brackets around here"
 	switch {
 	case strings.HasPrefix(text[indent:], "\t"):
@@ -125,7 +138,7 @@ func (p *problems) syntax(src *source, data []byte, err error) {
 		message, hint = `a second ": " stands where no key can be`, "quote the value, or check the indentation of this line"
 		if first := strings.Index(text, ": "); first >= 0 {
 			if second := strings.Index(text[first+1:], ": "); second >= 0 {
-				at.column = utf8.RuneCountInString(text[:first+1+second]) + 1
+				column(first + 1 + second)
 			}
 		}
 	case strings.HasPrefix(message, "did not find expected key"), strings.HasPrefix(message, "could not find expected ':'"):
@@ -134,6 +147,13 @@ func (p *problems) syntax(src *source, data []byte, err error) {
 		message, hint = "a character stands here that begins no value", "quote the value"
 	case strings.HasPrefix(message, "found unexpected end of stream"):
 		message, hint = "a quote is not closed", `close it with the same ' or "; inside '…' write '' for '`
+		column(strings.IndexAny(text, `'"`))
+	case strings.HasSuffix(message, "',' or '}'"):
+		message, hint = "no , or } is found where one is expected", "is this { closed?"
+		column(strings.LastIndexByte(text, '{'))
+	case strings.HasSuffix(message, "',' or ']'"):
+		message, hint = "no , or ] is found where one is expected", "is this [ closed?"
+		column(strings.LastIndexByte(text, '['))
 	}
 	p.add(at, hint, "not YAML: %s", message)
 }

@@ -46,9 +46,13 @@ func (e *Errors) Unwrap() []error {
 type problems struct {
 	file string
 	list []*fleet.Error
+	shut map[position]bool // places where nothing more is reported: what is wrong there is known
 }
 
 func (p *problems) add(at position, hint, format string, args ...any) {
+	if p.shut[at] {
+		return
+	}
 	p.list = append(p.list, &fleet.Error{
 		Code: fleet.CodeInvalid, File: p.file, Line: at.line, Column: at.column,
 		Message: fmt.Sprintf(format, args...), Hint: hint,

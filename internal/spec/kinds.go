@@ -148,7 +148,7 @@ func integer() kind {
 		read: func(r *reader, n *yaml.Node, f *field) {
 			v, err := strconv.ParseInt(n.Value, 10, 64)
 			if n.Kind != yaml.ScalarNode || n.Tag != "!!int" || err != nil {
-				r.add(start(n), fmt.Sprintf("write a number from %v to %v, without quotes", f.min, f.max), "%s is a whole number, not %s", f.path, describe(n))
+				r.add(start(n), fmt.Sprintf("write a number from %.0f to %.0f, without quotes", f.min, f.max), "%s is a whole number, not %s", f.path, describe(n))
 				return
 			}
 			if r.bounded(n, f, float64(v)) {
@@ -212,12 +212,16 @@ func money() kind {
 				r.add(start(n), hint, "%s is an amount of money, not %s", f.path, describe(n))
 				return
 			}
+			if strings.HasPrefix(strings.TrimPrefix(n.Value, "$"), "-") {
+				r.add(start(n), hint, "%s must be more than nothing", f.path)
+				return
+			}
 			m, err := fleet.ParseMoney(n.Value)
 			if err != nil {
 				r.add(start(n), hint, "%s: %s", f.path, clip(err.Error()))
 				return
 			}
-			if m <= 0 {
+			if m == 0 {
 				r.add(start(n), hint+"; a change that may cost nothing is a script", "%s must be more than nothing", f.path)
 				return
 			}
@@ -391,7 +395,8 @@ func (r *reader) items(n *yaml.Node, f *field) ([]*yaml.Node, bool) {
 
 func (r *reader) bounded(n *yaml.Node, f *field, v float64) bool {
 	if v < f.min || v > f.max {
-		r.add(start(n), fmt.Sprintf("from %v to %v", f.min, f.max), "%s cannot be %s", f.path, clip(n.Value))
+		bound := func(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
+		r.add(start(n), "from "+bound(f.min)+" to "+bound(f.max), "%s cannot be %s", f.path, clip(n.Value))
 		return false
 	}
 	return true

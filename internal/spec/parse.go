@@ -33,13 +33,16 @@ func (p Parser) Parse(file string, data []byte) (*Campaign, error) {
 	r := &reader{problems: problems{file: file}}
 	root, src := document(&r.problems, data)
 	if root == nil {
+		if len(r.list) == 0 {
+			r.add(position{1, 1}, "gaggle schema describes what belongs here; the examples folder has whole files", "the file is empty")
+		}
 		return nil, r.err()
 	}
 	r.src = src
 	c := &Campaign{File: file, Raw: bytes.Clone(data)}
 	var s scripts
 	r.read(root, campaignFields(c, &header{}, &s, &guards{p.Rules}))
-	p.finish(r, c, s, root)
+	p.finish(r, c, s)
 	if err := r.err(); err != nil {
 		return nil, err
 	}
@@ -47,10 +50,17 @@ func (p Parser) Parse(file string, data []byte) (*Campaign, error) {
 }
 
 // finish checks what depends on more than one key, and applies the defaults that do.
-func (p Parser) finish(r *reader, c *Campaign, s scripts, root *yaml.Node) {
+func (p Parser) finish(r *reader, c *Campaign, s scripts) {
 	r.selection(c)
 	p.program(r, c, s)
 	r.judging(c)
+	for i, glob := range c.Change.Paths {
+		if rest, ok := strings.CutPrefix(glob, "//"); ok {
+			c.Change.Paths[i] = "/" + rest
+		} else if rest, ok := strings.CutPrefix(glob, "!//"); ok {
+			c.Change.Paths[i] = "!/" + rest
+		}
+	}
 	if c.Metadata.Owner != "" {
 		c.Metadata.Owner = normalRef(c.Metadata.Owner, "group")
 	}
@@ -168,28 +178,29 @@ func (p Parser) script(name string) (content []byte, clean string, err error) {
 	if p.Files == nil {
 		return nil, "", &fleet.Error{Code: fleet.CodeInvalid, Message: "no files stand beside this campaign", Hint: "write the program below change.run"}
 	}
+	bad := func(err error) ([]byte, string, error) {
+		return nil, "", &fleet.Error{Code: fleet.CodeInvalid, Message: "the script cannot be read", Err: err, Hint: "name a program by its path from the campaign file"}
+	}
+	info, err := fs.Stat(p.Files, clean)
+	if err != nil {
+		return bad(err)
+	}
+	if !info.Mode().IsRegular() {
+		return bad(errors.New("it is not a regular file"))
+	}
 	f, err := p.Files.Open(clean)
 	if err != nil {
-		return nil, "", &fleet.Error{Code: fleet.CodeNotFound, Message: "the script cannot be read", Err: err,
-			Hint: "the path is relative to the campaign file"}
+		return bad(err)
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("it is not a regular file")
-	}
-	if err == nil {
-		content, err = io.ReadAll(io.LimitReader(f, maxScript+1))
-	}
+	content, err = io.ReadAll(io.LimitReader(f, maxScript+1))
 	switch {
 	case err != nil:
+		return bad(err)
 	case len(content) == 0:
-		err = errors.New("it is empty")
+		return bad(errors.New("it is empty"))
 	case len(content) > maxScript:
-		err = fmt.Errorf("it is larger than %d MiB", maxScript>>20)
-	}
-	if err != nil {
-		return nil, "", &fleet.Error{Code: fleet.CodeInvalid, Message: "the script cannot be used", Err: err, Hint: "name a program beside the campaign file"}
+		return bad(fmt.Errorf("it is larger than %d MiB", maxScript>>20))
 	}
 	return content, clean, nil
 }

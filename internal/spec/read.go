@@ -114,6 +114,9 @@ func (r *reader) group(n *yaml.Node, b *branch, path string) {
 	seen := map[string]*yaml.Node{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
+		if key.Tag == "!!merge" {
+			continue // reported with the anchors
+		}
 		if key.Kind != yaml.ScalarNode || key.Tag != "!!str" {
 			r.add(start(key), "one of "+strings.Join(b.names(), ", "), "a key is plain text, not %s", describe(key))
 			continue
@@ -125,7 +128,11 @@ func (r *reader) group(n *yaml.Node, b *branch, path string) {
 		seen[key.Value] = key
 		c := b.child(key.Value)
 		if c == nil {
-			r.add(start(key), r.keyHint(key.Value, b, path), "unknown key %q%s", clip(key.Value), in(path))
+			hint := ""
+			if len(r.list) < maxProblems { // nobody sees the others
+				hint = r.keyHint(key.Value, b, path)
+			}
+			r.add(start(key), hint, "unknown key %q%s", clip(key.Value), in(path))
 			continue
 		}
 		r.value(value, c, join(path, c.name))
@@ -139,6 +146,9 @@ func (r *reader) group(n *yaml.Node, b *branch, path string) {
 
 func (r *reader) value(n *yaml.Node, b *branch, path string) {
 	r.set[path] = n
+	if n.Kind == yaml.AliasNode {
+		return // reported with the anchors
+	}
 	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
 		r.add(start(n), "give it one, or leave the key out", "%s has no value", path)
 		return

@@ -84,14 +84,11 @@ func settingsFields(s *Settings) []field {
 	}
 }
 
-// ParseRepository reads a .gaggle.yaml; file is what errors call it. The error, if any, is an *Errors.
+// ParseRepository reads a .gaggle.yaml; file is what errors call it. An empty one asks for nothing. The error, if any, is an *Errors.
 //
 // A file that cannot be read should keep campaigns away, like an opt-out: whoever wrote it wanted something.
 func ParseRepository(file string, data []byte) (RepoConfig, error) {
 	r := &reader{problems: problems{file: file}}
-	if strings.TrimSpace(string(data)) == "" {
-		return RepoConfig{}, nil
-	}
 	root, src := document(&r.problems, data)
 	if root == nil {
 		return RepoConfig{}, r.err()
@@ -174,7 +171,7 @@ func perPath() kind {
 					continue
 				}
 				var s Settings
-				inner := &reader{problems: problems{file: r.file}, src: r.src}
+				inner := &reader{problems: problems{file: r.file, shut: r.shut}, src: r.src}
 				inner.read(value, settingsFields(&s))
 				r.list = append(r.list, inner.list...)
 				all[clean] = s

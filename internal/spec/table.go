@@ -61,8 +61,8 @@ func campaignFields(c *Campaign, h *header, s *scripts, g *guards) []field {
 			doc: "A program beside this file, its path relative to this file. It runs in the component's folder."},
 		{path: "change.run", kind: text(), into: &s.run,
 			doc: "A program written here. Its first line may name an interpreter (#!…); sh runs it otherwise."},
-		{path: "change.paths", kind: texts(), into: &c.Change.Paths, def: "['**']", min: 1, check: checkGlob, pattern: pathPattern,
-			doc: "Globs of the files that the change may touch, relative to the component's folder. A change elsewhere is out of scope."},
+		{path: "change.paths", kind: texts(), into: &c.Change.Paths, def: "['**']", min: 1, check: checkScope, pattern: scopePattern,
+			doc: "Globs of the files that the change may touch, relative to the component's folder; //go.work means a file at the repository's root, !vendor/** takes files away. A change elsewhere is out of scope."},
 		{path: "change.env", kind: plainMap(), into: &c.Change.Env, check: checkEnv, pattern: envPattern,
 			doc: "Environment variables of the agent and the verifiers. Plain values: whoever reads this file reads them."},
 		{path: "change.egress", kind: texts(), into: &c.Change.Egress, check: checkHost,
@@ -77,8 +77,8 @@ func campaignFields(c *Campaign, h *header, s *scripts, g *guards) []field {
 			doc: "The time that one verifier may take."},
 
 		{path: "guard", kind: group(), doc: "The checks against gaming the verifiers, which are all on."},
-		{path: "guard.allow", kind: texts(), into: &c.Guard.Allow, check: g.check, pattern: rulePattern,
-			doc: "Rules that this campaign may break because its change asks for it, such as test-deleted."},
+		{path: "guard.allow", kind: texts(), into: &c.Guard.Allow, check: g.check, pattern: allowPattern,
+			doc: "Rules that this campaign may break because its change asks for it, such as test-deleted, or test-deleted:old/** for the files of a glob from the repository's root."},
 
 		{path: "judge", kind: group(), doc: "The model that compares each diff with the prompt, and did not write it."},
 		{path: "judge.mode", kind: text(), into: &c.Judge.Mode, def: JudgeEnforce, oneOf: []string{JudgeEnforce, JudgeAdvise, JudgeOff},
@@ -114,25 +114,6 @@ func campaignFields(c *Campaign, h *header, s *scripts, g *guards) []field {
 		{path: "rollout.approval", kind: text(), into: &c.Rollout.Approval, def: ApprovalNone, oneOf: []string{ApprovalNone, ApprovalWave, ApprovalTarget},
 			doc: "Whether changes wait for a person once they are ready, before any pull request is opened: for one word a wave, or one a target."},
 	}...)
-}
-
-// guards checks guard.allow against the rules that there are, when they are known.
-type guards struct{ rules []string }
-
-func (g *guards) check(s string) *flaw {
-	if bad := checkRule(s); bad != nil || len(g.rules) == 0 {
-		return bad
-	}
-	for _, known := range g.rules {
-		if s == known {
-			return nil
-		}
-	}
-	hint := didYouMean(s, g.rules)
-	if hint == "" {
-		hint = "gaggle schema lists the rules"
-	}
-	return &flaw{0, "no rule is called " + quote(s), hint}
 }
 
 // normalRef writes an entity reference in full.

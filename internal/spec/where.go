@@ -2,8 +2,6 @@ package spec
 
 import (
 	"fmt"
-	"reflect"
-	"regexp"
 	"strings"
 
 	"cel.dev/cel-go/cel"
@@ -13,7 +11,7 @@ import (
 )
 
 // Limits of a where expression. An ordinary one is under 200 bytes and costs under 100; the cost limit ends any
-// expression within about a millisecond a component.
+// other within a few milliseconds a component.
 const (
 	maxWhere     = 4096
 	maxWhereCost = 20_000
@@ -41,18 +39,24 @@ func CompileWhere(expr string) (*Where, error) {
 	if err != nil {
 		return nil, fleet.Errorf(fleet.CodeInternal, "the CEL environment cannot be made: %w", err)
 	}
-	ast, issues := env.Compile(expr)
+	checked, issues := env.Compile(expr)
 	if issues.Err() != nil {
-		for _, e := range issues.Errors() {
+		for i, e := range issues.Errors() {
+			if i > 0 && strings.HasPrefix(e.Message, "Syntax error") {
+				break // the first one throws the parser off
+			}
 			p.cel(expr, position{e.Location.Line(), e.Location.Column() + 1}, e.Message)
 		}
 		return nil, p.err()
 	}
-	if ast.OutputType() != cel.BoolType {
-		p.add(position{1, 1}, `compare it, as in component.language == "Go"`, "the expression is a %s, not true or false", ast.OutputType())
+	if checked.OutputType() != cel.BoolType {
+		p.add(position{1, 1}, `compare it, as in component.language == "Go"`, "the expression is a %s, not true or false", checked.OutputType())
 		return nil, p.err()
 	}
-	program, err := env.Program(ast, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(maxWhereCost))
+	if p.dear(checked); len(p.list) > 0 {
+		return nil, p.err()
+	}
+	program, err := env.Program(checked, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(maxWhereCost))
 	if err != nil {
 		p.add(position{1, 1}, "", "the expression cannot be run: %s", clip(err.Error()))
 		return nil, p.err()
@@ -93,72 +97,9 @@ func (w *Where) explain(c fleet.Component, err error) error {
 	switch text := err.Error(); {
 	case strings.Contains(text, "no such key"):
 		key := text[strings.LastIndex(text, ":")+1:]
-		e.Hint = fmt.Sprintf(`ask first: "%[1]s" in component.labels && …, or write component.labels[?"%[1]s"].orValue("")`, strings.TrimSpace(key))
+		e.Hint = fmt.Sprintf(`ask for it first ("%[1]s" in component.labels && …), or write component.labels[?"%[1]s"].orValue("")`, strings.TrimSpace(key))
 	case strings.Contains(text, "cost limit"):
 		e.Hint = "the expression does too much work; loops inside loops are dear"
 	}
 	return e
-}
-
-var (
-	undefinedField = regexp.MustCompile(`^undefined field '([^']*)'`)
-	undeclaredName = regexp.MustCompile(`^undeclared reference to '([^']*)'`)
-	noOverload     = regexp.MustCompile(`^found no matching overload for '([^']*)' applied to '(.*)'`)
-)
-
-// cel reports a CEL issue, with the place moved onto the word that is meant.
-func (p *problems) cel(expr string, at position, message string) {
-	message, hint := strings.TrimSpace(message), ""
-	switch {
-	case undefinedField.MatchString(message):
-		name := undefinedField.FindStringSubmatch(message)[1]
-		offset := offsetIn(expr, at.line, at.column)
-		runes := []rune(expr)
-		for offset < len(runes) && (runes[offset] == '.' || runes[offset] == '?' || runes[offset] == ' ') {
-			offset++
-			at.column++
-		}
-		fields := fieldNames(reflect.TypeFor[fleet.Component]())
-		if strings.HasSuffix(strings.TrimRight(string(runes[:max(offset-1, 0)]), " ."), "repository") {
-			fields = fieldNames(reflect.TypeFor[fleet.Repository]())
-		}
-		message = fmt.Sprintf("no field is called %q", name)
-		if hint = didYouMean(name, fields); hint == "" {
-			hint = "known: " + strings.Join(fields, ", ")
-		}
-	case undeclaredName.MatchString(message):
-		name := undeclaredName.FindStringSubmatch(message)[1]
-		message = fmt.Sprintf("%q is not known", name)
-		names := []string{"component", "repository"}
-		for _, f := range fieldNames(reflect.TypeFor[fleet.Component]()) {
-			if squash(f) == squash(name) {
-				hint = "write component." + f
-			}
-		}
-		if hint == "" {
-			hint = didYouMean(name, append(names, "has", "size", "matches", "startsWith", "endsWith", "contains", "exists", "all", "filter", "map"))
-		}
-		if hint == "" {
-			hint = `start from component or repository; put text into quotes`
-		}
-	case noOverload.MatchString(message):
-		m := noOverload.FindStringSubmatch(message)
-		message = fmt.Sprintf("%s cannot be applied to %s", strings.Trim(m[1], "_"), m[2])
-		hint = "both sides must have the same type; component.languages and component.tags are lists, component.labels is a map of texts"
-	case strings.HasPrefix(message, "Syntax error: "):
-		message = "not CEL: " + strings.TrimPrefix(message, "Syntax error: ")
-		hint = `for example component.language == "Go" && component.lifecycle != "deprecated"`
-	}
-	p.add(at, hint, "%s", clipTo(message, 300))
-}
-
-// fieldNames lists the names that CEL knows the fields of a struct by.
-func fieldNames(t reflect.Type) []string {
-	var names []string
-	for i := range t.NumField() {
-		if name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ","); name != "" && name != "-" {
-			names = append(names, name)
-		}
-	}
-	return names
 }
