@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"regexp"
 	"time"
 
 	"gaggle/internal/fleet"
@@ -46,9 +47,19 @@ func (s Select) Searches() bool {
 }
 
 // Contains asks for content on the default branch. It restricts nothing when Pattern is "".
+//
+// The pattern is searched in whole files: ^ and $ stand for the ends of lines, . for anything but a line's end.
 type Contains struct {
-	Pattern string   `json:"pattern,omitempty"` // Go (RE2) regular expression; compiles, and never matches the empty string
+	Pattern string   `json:"pattern,omitempty"` // see Regexp; it never matches the empty text
 	Paths   []string `json:"paths,omitempty"`   // globs of the files to look in; Select.Files when not written; none means all
+}
+
+// Regexp compiles the pattern as it is meant, or returns nil when there is none.
+func (c Contains) Regexp() (*regexp.Regexp, error) {
+	if c.Pattern == "" {
+		return nil, nil
+	}
+	return regexp.Compile("(?m:" + c.Pattern + ")")
 }
 
 // Agents that Change.Agent may name.

@@ -368,3 +368,13 @@ func roundTrip(t interface{ Fatal(...any) }, c *Campaign) *Campaign {
 	}
 	return again
 }
+
+func TestContainsMeansLines(t *testing.T) {
+	re, err := Contains{Pattern: "^import a$"}.Regexp()
+	if err != nil || !re.MatchString("package x\nimport a\n") || re.MatchString("x import a") {
+		t.Errorf("%v, error %v", re, err)
+	}
+	if re, err := (Contains{}).Regexp(); re != nil || err != nil {
+		t.Errorf("nothing asks for %v, error %v", re, err)
+	}
+}

@@ -48,20 +48,23 @@ func (s Settings) Refuses(campaign string) string {
 	return ""
 }
 
-// For returns what is asked for the component at a path: what stands for the whole repository, with what
-// stands for that path on top. Refusals add up; verify is replaced as a whole where the component has its own.
+// For returns what is asked for the component at a path: what stands for the whole repository, then what stands
+// for each folder down to the component's own. Refusals add up; the innermost verify replaces those around it.
 func (c RepoConfig) For(componentPath string) Settings {
 	s := c.Settings
-	own, ok := c.Components[path.Clean(componentPath)]
-	if !ok {
-		return s
-	}
-	if s.OptOut == "" {
-		s.OptOut = own.OptOut
-	}
-	s.Campaigns.Exclude = append(slices.Clone(s.Campaigns.Exclude), own.Campaigns.Exclude...)
-	if own.Verify.Manual || len(own.Verify.Run) > 0 {
-		s.Verify = own.Verify
+	folder := path.Clean(componentPath)
+	for i := 0; i <= len(folder); i++ {
+		if i < len(folder) && folder[i] != '/' {
+			continue
+		}
+		own := c.Components[folder[:i]]
+		if s.OptOut == "" {
+			s.OptOut = own.OptOut
+		}
+		s.Campaigns.Exclude = slices.Concat(s.Campaigns.Exclude, own.Campaigns.Exclude)
+		if own.Verify.Manual || len(own.Verify.Run) > 0 {
+			s.Verify = own.Verify
+		}
 	}
 	return s
 }
@@ -70,7 +73,7 @@ func (c RepoConfig) For(componentPath string) Settings {
 func repositoryFields(c *RepoConfig, h *header) []field {
 	fields := append(headerFields(h, "Repository", "The kind of file.", false), settingsFields(&c.Settings)...)
 	return append(fields, field{path: "components", kind: perPath(), into: &c.Components, check: checkFolder, pattern: pathPattern,
-		doc: "Settings of single components, by their path in the repository."})
+		doc: "Settings of single components, or of folders of them, by their path in the repository."})
 }
 
 func settingsFields(s *Settings) []field {

@@ -41,7 +41,8 @@ func TestRepositorySettings(t *testing.T) {
 		".":                   {RepoFile + " excludes the campaign ioutil-to-io", "", ""},
 		"services/billing":    {"frozen until the audit is over", "frozen until the audit is over", "frozen until the audit is over"},
 		"services/web":        {RepoFile + " excludes the campaign ioutil-to-io", RepoFile + " excludes the campaign node-22", ""},
-		"services/billing/db": {RepoFile + " excludes the campaign ioutil-to-io", "", ""},
+		"services/billing/db": {"frozen until the audit is over", "frozen until the audit is over", "frozen until the audit is over"},
+		"services/billing2":   {RepoFile + " excludes the campaign ioutil-to-io", "", ""},
 	} {
 		s := c.For(path)
 		for i, campaign := range []string{"ioutil-to-io", "node-22", "other"} {

@@ -40,7 +40,7 @@ func campaignFields(c *Campaign, h *header, s *scripts, g *guards) []field {
 			doc: "A CEL expression over component and repository that is true for the components that are meant. \"true\" takes all."},
 		{path: "select.contains", kind: group(), short: "pattern", doc: "What the default branch of the component holds. A bare text is the pattern."},
 		{path: "select.contains.pattern", kind: text(), into: &c.Select.Contains.Pattern, must: true, check: checkRegexp,
-			doc: "A regular expression (Go's syntax, RE2) that some file matches, line by line."},
+			doc: "A regular expression (Go's syntax, RE2) that is found in some file. ^ and $ stand for the ends of lines."},
 		{path: "select.contains.paths", kind: texts(), into: &c.Select.Contains.Paths, check: checkGlob, pattern: pathPattern,
 			doc: "Globs of the files to look in, relative to the component's folder. Defaults to select.files; without those, all text files."},
 		{path: "select.files", kind: texts(), into: &c.Select.Files, check: checkGlob, pattern: pathPattern,
