@@ -18,10 +18,8 @@ const (
 	maxText  = 200_000
 )
 
-// group is a mapping that needs a description of its own, or a short form.
-func group() kind {
-	return kind{schema: func(*field) map[string]any { return map[string]any{"type": "object"} }}
-}
+// group is a mapping that has a description of its own or must be there; its keys are rows of their own.
+func group() kind { return kind{} }
 
 // text is a string; f.oneOf and f.check narrow it.
 func text() kind {
