@@ -38,12 +38,15 @@ var floors = []struct {
 	{3, "judge", "asks a model about a diff"},
 	{3, "rulemodel", "a model server without a model, for the demo and the tests; speaks llm's wire formats"},
 
-	{4, "engine", "reconcile: the only writer of target state"},
-	{5, "ops", "every operation once"},
-	{6, "demo", "makes a fleet and runs the main job on it, through ops"},
-	{6, "cli", "ops as commands"},
-	{7, "cmd", "flags and wiring only"},
-	{7, "ci", "the checks; imports nothing of the house"},
+	{4, "attempt", "one try at one target: agent, verifiers, guard, judge; knows no database and no forge"},
+	{4, "publish", "a ready diff as a pull request"},
+
+	{5, "engine", "reconcile: the only writer of target state"},
+	{6, "ops", "every operation once"},
+	{7, "demo", "makes a fleet and runs the main job on it, through ops"},
+	{7, "cli", "ops as commands"},
+	{8, "cmd", "flags and wiring only"},
+	{8, "ci", "the checks; imports nothing of the house"},
 }
 
 func TestFloors(t *testing.T) {

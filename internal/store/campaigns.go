@@ -21,18 +21,19 @@ type Campaign struct {
 	Message      string              `json:"message,omitempty"`
 	DryRun       bool                `json:"dryRun"`
 	OpenWaves    int                 `json:"openWaves"`    // waves 0 … OpenWaves-1 are open
-	ApprovedWave int                 `json:"approvedWave"` // waves 0 … ApprovedWave-1 may open
+	ApprovedWave int                 `json:"approvedWave"` // what is ready in waves 0 … ApprovedWave-1 may be proposed
+	AskedWave    int                 `json:"askedWave"`    // people were told that waves 0 … AskedWave-1 wait for them
 	Waves        []int               `json:"waves"`        // sizes
 	CreatedAt    time.Time           `json:"createdAt"`
 	UpdatedAt    time.Time           `json:"updatedAt"`
 }
 
-const campaignColumns = "name, version, file, spec, change_hash, state, reason, message, dry_run, open_waves, approved_wave, waves, created_at, updated_at"
+const campaignColumns = "name, version, file, spec, change_hash, state, reason, message, dry_run, open_waves, approved_wave, asked_wave, waves, created_at, updated_at"
 
 func scanCampaign(r rows) (c Campaign, err error) {
 	var dry, created, updated int64
 	var waves string
-	if err = r.Scan(&c.Name, &c.Version, &c.File, &c.Spec, &c.ChangeHash, &c.State, &c.Reason, &c.Message, &dry, &c.OpenWaves, &c.ApprovedWave, &waves, &created, &updated); err != nil {
+	if err = r.Scan(&c.Name, &c.Version, &c.File, &c.Spec, &c.ChangeHash, &c.State, &c.Reason, &c.Message, &dry, &c.OpenWaves, &c.ApprovedWave, &c.AskedWave, &waves, &created, &updated); err != nil {
 		return c, err
 	}
 	c.DryRun, c.CreatedAt, c.UpdatedAt = dry != 0, fromMicros(created), fromMicros(updated)
@@ -70,8 +71,8 @@ func (tx *Tx) AddCampaign(ctx context.Context, c *Campaign) error {
 	if err != nil {
 		return err
 	}
-	n, err := tx.exec(ctx, "INSERT INTO campaigns ("+campaignColumns+") VALUES "+marks(1, 14)+" ON CONFLICT DO NOTHING",
-		c.Name, c.Version, c.File, c.Spec, c.ChangeHash, string(c.State), string(c.Reason), c.Message, bit(c.DryRun), c.OpenWaves, c.ApprovedWave, string(waves), micros(c.CreatedAt), micros(c.UpdatedAt))
+	n, err := tx.exec(ctx, "INSERT INTO campaigns ("+campaignColumns+") VALUES "+marks(1, 15)+" ON CONFLICT DO NOTHING",
+		c.Name, c.Version, c.File, c.Spec, c.ChangeHash, string(c.State), string(c.Reason), c.Message, bit(c.DryRun), c.OpenWaves, c.ApprovedWave, c.AskedWave, string(waves), micros(c.CreatedAt), micros(c.UpdatedAt))
 	if err == nil && n == 0 {
 		return &fleet.Error{Code: fleet.CodeConflict, Message: fmt.Sprintf("campaign %q exists already", c.Name)}
 	}
@@ -86,8 +87,8 @@ func (tx *Tx) SaveCampaign(ctx context.Context, c *Campaign, actor, happened str
 		return err
 	}
 	now := tx.store.Now()
-	n, err := tx.exec(ctx, "UPDATE campaigns SET version = version + 1, file = ?, spec = ?, change_hash = ?, state = ?, reason = ?, message = ?, dry_run = ?, open_waves = ?, approved_wave = ?, waves = ?, updated_at = ? WHERE name = ? AND version = ?",
-		c.File, c.Spec, c.ChangeHash, string(c.State), string(c.Reason), c.Message, bit(c.DryRun), c.OpenWaves, c.ApprovedWave, string(waves), micros(now), c.Name, c.Version)
+	n, err := tx.exec(ctx, "UPDATE campaigns SET version = version + 1, file = ?, spec = ?, change_hash = ?, state = ?, reason = ?, message = ?, dry_run = ?, open_waves = ?, approved_wave = ?, asked_wave = ?, waves = ?, updated_at = ? WHERE name = ? AND version = ?",
+		c.File, c.Spec, c.ChangeHash, string(c.State), string(c.Reason), c.Message, bit(c.DryRun), c.OpenWaves, c.ApprovedWave, c.AskedWave, string(waves), micros(now), c.Name, c.Version)
 	if err != nil {
 		return err
 	}

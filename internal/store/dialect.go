@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -28,16 +29,86 @@ type conn interface {
 	query(ctx context.Context, query string, args ...any) (rows, error)
 }
 
-// sqlConn is SQLite, through database/sql.
+// sqlConn is SQLite, through database/sql. Statements are prepared once, because SQLite's parser would cost more than
+// most of our statements themselves.
 type sqlConn struct {
-	db interface {
-		ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-		QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	db    *sql.DB
+	tx    *sql.Tx // nil outside a transaction
+	cache *statements
+}
+
+// statements keeps prepared statements of one pool. A transaction on a pool of one connection cannot prepare for the pool,
+// so it notes what it would have liked to find, and that is prepared once it has ended.
+type statements struct {
+	mu     sync.Mutex
+	byText map[string]*sql.Stmt
+	wanted map[string]bool
+}
+
+// longestKept is the length, in bytes, from which a query is one with a placeholder group a row: different each time.
+const longestKept = 1000
+
+func newStatements() *statements {
+	return &statements{byText: map[string]*sql.Stmt{}, wanted: map[string]bool{}}
+}
+
+// find returns a statement to be used by the connection, or nil when there is none yet.
+func (c sqlConn) find(ctx context.Context, query string) *sql.Stmt {
+	if len(query) > longestKept {
+		return nil
+	}
+	c.cache.mu.Lock()
+	defer c.cache.mu.Unlock()
+	stmt := c.cache.byText[query]
+	switch {
+	case stmt == nil && c.tx != nil:
+		c.cache.wanted[query] = true
+		return nil
+	case stmt == nil:
+		made, err := c.db.PrepareContext(ctx, query)
+		if err != nil {
+			return nil // running it says why
+		}
+		c.cache.byText[query] = made
+		return made
+	case c.tx != nil:
+		return c.tx.StmtContext(ctx, stmt)
+	}
+	return stmt
+}
+
+// prepareWanted prepares what transactions have missed; the pool must be free.
+func (c *statements) prepareWanted(ctx context.Context, db *sql.DB) {
+	c.mu.Lock()
+	wanted := c.wanted
+	c.wanted = map[string]bool{}
+	c.mu.Unlock()
+	for query := range wanted {
+		stmt, err := db.PrepareContext(ctx, query)
+		if err != nil {
+			continue // it stays unprepared, which is only slower
+		}
+		c.mu.Lock()
+		if c.byText[query] == nil {
+			c.byText[query], stmt = stmt, nil
+		}
+		c.mu.Unlock()
+		if stmt != nil {
+			_ = stmt.Close()
+		}
 	}
 }
 
 func (c sqlConn) exec(ctx context.Context, query string, args ...any) (int64, error) {
-	res, err := c.db.ExecContext(ctx, query, args...)
+	var res sql.Result
+	var err error
+	if stmt := c.find(ctx, query); stmt != nil {
+		res, err = stmt.ExecContext(ctx, args...)
+	} else if c.tx != nil {
+		res, err = c.tx.ExecContext(ctx, query, args...)
+	} else {
+		res, err = c.db.ExecContext(ctx, query, args...)
+	}
 	if err != nil {
 		return 0, explain(err)
 	}
@@ -45,7 +116,15 @@ func (c sqlConn) exec(ctx context.Context, query string, args ...any) (int64, er
 }
 
 func (c sqlConn) query(ctx context.Context, query string, args ...any) (rows, error) {
-	r, err := c.db.QueryContext(ctx, query, args...)
+	var r *sql.Rows
+	var err error
+	if stmt := c.find(ctx, query); stmt != nil {
+		r, err = stmt.QueryContext(ctx, args...)
+	} else if c.tx != nil {
+		r, err = c.tx.QueryContext(ctx, query, args...)
+	} else {
+		r, err = c.db.QueryContext(ctx, query, args...)
+	}
 	if err != nil {
 		return nil, explain(err)
 	}

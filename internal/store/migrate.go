@@ -49,7 +49,7 @@ func migrationsIn(words *strings.Replacer) (fs.FS, error) {
 }
 
 func migrateSQLite(ctx context.Context, db *sql.DB, lockPath string) error {
-	ready, err := upToDate(ctx, sqlConn{db})
+	ready, err := upToDate(ctx, sqlConn{db: db, cache: newStatements()})
 	if err != nil || ready {
 		return err
 	}
@@ -62,7 +62,7 @@ func migrateSQLite(ctx context.Context, db *sql.DB, lockPath string) error {
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
 		return &fleet.Error{Code: fleet.CodeDatabase, Message: "the data folder cannot be locked", Err: err}
 	}
-	return migrate(ctx, db, goose.DialectSQLite3, sqliteWords, sqlConn{db}, riverMigrator(riversqlite.New(db)))
+	return migrate(ctx, db, goose.DialectSQLite3, sqliteWords, sqlConn{db: db, cache: newStatements()}, riverMigrator(riversqlite.New(db)))
 }
 
 func migratePostgres(ctx context.Context, pool *pgxpool.Pool) error {

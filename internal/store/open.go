@@ -94,13 +94,17 @@ func (s *Store) openSQLite(ctx context.Context, path string) error {
 		s.close()
 		return err
 	}
-	s.reader = sqlConn{reader}
+	s.reader = sqlConn{db: reader, cache: newStatements()}
+	kept := newStatements()
 	s.begin = func(ctx context.Context) (*Tx, error) {
 		tx, err := writer.BeginTx(ctx, nil)
 		if err != nil {
 			return nil, explain(err)
 		}
-		return &Tx{conn: sqlConn{tx}, store: s, raw: tx, commit: func(context.Context) error { return tx.Commit() }, rollback: func() { _ = tx.Rollback() }}, nil
+		return &Tx{conn: sqlConn{writer, tx, kept}, store: s, raw: tx, commit: func(context.Context) error { return tx.Commit() }, rollback: func() {
+			_ = tx.Rollback()
+			kept.prepareWanted(ctx, writer)
+		}}, nil
 	}
 	s.jobs = &riverJobs[*sql.Tx]{driver: riversqlite.New(writer)}
 	return s.jobs.open()

@@ -462,7 +462,9 @@ func testCampaigns(t *testing.T, s *store.Store) {
 	if err != nil || len(got) != 1 || got[0].State != fleet.CampaignPaused || len(got[0].Waves) != 2 || got[0].Version != c.Version {
 		t.Errorf("%+v, %v", got, err)
 	}
-	err = s.Tx(ctx, func(tx *store.Tx) error { return tx.AddCampaign(ctx, &store.Campaign{Name: "a", State: fleet.CampaignActive}) })
+	err = s.Tx(ctx, func(tx *store.Tx) error {
+		return tx.AddCampaign(ctx, &store.Campaign{Name: "a", State: fleet.CampaignActive})
+	})
 	if fleet.CodeOf(err) != fleet.CodeConflict {
 		t.Errorf("a second campaign of that name: %v", err)
 	}

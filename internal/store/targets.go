@@ -142,3 +142,27 @@ func (s *Store) Counts(ctx context.Context, campaign string) ([]Count, error) {
 		return c, err
 	}, "SELECT campaign, wave, state, COUNT(*), CAST(SUM(cost) AS BIGINT) FROM targets"+where+" GROUP BY campaign, wave, state ORDER BY campaign, wave, state", args...)
 }
+
+// EachTarget calls do for every target of the filter, page by page, inside the transaction.
+func (tx *Tx) EachTarget(ctx context.Context, f Filter, do func(fleet.Target) error) error {
+	f.Limit = 1000
+	for {
+		where, args := f.where()
+		page, err := collect(ctx, tx, scanTarget, "SELECT "+targetColumns+" FROM targets WHERE "+where+" ORDER BY id LIMIT ?", append(args, f.Limit)...)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		for _, t := range page {
+			if err := do(t); err != nil {
+				return err
+			}
+		}
+		f.After = page[len(page)-1].ID
+	}
+}
+
+// ApprovedReady counts ready targets that a person approved one by one.
+func (s *Store) ApprovedReady(ctx context.Context, campaign string) (int, error) {
+	n, _, err := one(ctx, s.reader, scanInt, "SELECT COUNT(*) FROM targets WHERE campaign = ? AND state = ? AND approved = 1", campaign, string(fleet.Ready))
+	return int(n), err
+}

@@ -137,22 +137,29 @@ func (s *Store) bury(ctx context.Context, worker string, lost func(context.Conte
 }
 
 // Lease takes the target for the worker. It returns false when another living worker, or another job of this one, has it.
-func (s *Store) Lease(ctx context.Context, worker string, target int64) (bool, error) {
-	var taken bool
-	err := s.Tx(ctx, func(tx *Tx) error {
-		n, err := tx.exec(ctx, "INSERT INTO leases (target, worker, taken_at) SELECT ?, id, ? FROM workers WHERE id = ? ON CONFLICT DO NOTHING", target, micros(s.Now()), worker)
-		taken = n == 1
+func (s *Store) Lease(ctx context.Context, worker string, target int64) (taken bool, err error) {
+	err = s.Tx(ctx, func(tx *Tx) error {
+		taken, err = tx.Lease(ctx, worker, target)
 		return err
 	})
 	return taken, err
 }
 
+// Lease is Store.Lease as part of a transaction.
+func (tx *Tx) Lease(ctx context.Context, worker string, target int64) (bool, error) {
+	n, err := tx.exec(ctx, "INSERT INTO leases (target, worker, taken_at) SELECT CAST(? AS BIGINT), id, CAST(? AS BIGINT) FROM workers WHERE id = ? ON CONFLICT DO NOTHING", target, micros(tx.store.Now()), worker)
+	return n == 1, err
+}
+
 // Release gives the target back. It is a no-op when the lease is lost.
 func (s *Store) Release(ctx context.Context, worker string, target int64) error {
-	return s.Tx(ctx, func(tx *Tx) error {
-		_, err := tx.exec(ctx, "DELETE FROM leases WHERE target = ? AND worker = ?", target, worker)
-		return err
-	})
+	return s.Tx(ctx, func(tx *Tx) error { return tx.Release(ctx, worker, target) })
+}
+
+// Release is Store.Release as part of a transaction.
+func (tx *Tx) Release(ctx context.Context, worker string, target int64) error {
+	_, err := tx.exec(ctx, "DELETE FROM leases WHERE target = ? AND worker = ?", target, worker)
+	return err
 }
 
 // Holds fails with ErrFenced unless the worker still has the target's lease: call it first in a transaction that

@@ -45,6 +45,7 @@ CREATE TABLE campaigns (
     dry_run       BIGINT NOT NULL,
     open_waves    BIGINT NOT NULL,
     approved_wave BIGINT NOT NULL,
+    asked_wave    BIGINT NOT NULL,
     waves         TEXT NOT NULL,
     created_at    BIGINT NOT NULL,
     updated_at    BIGINT NOT NULL

@@ -1,0 +1,118 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"gaggle/internal/fleet"
+	"gaggle/internal/ops"
+)
+
+func (a *App) verifyCommand() *cobra.Command {
+	var in ops.VerifyInput
+	cmd := &cobra.Command{Use: "verify [DIR]", Short: "Run a checkout's verifiers in the sandbox, as a campaign would; fit for a pre-push hook", Args: args(cobra.MaximumNArgs(1)), RunE: func(cmd *cobra.Command, list []string) error {
+		in.Dir = "."
+		if len(list) == 1 {
+			in.Dir = list[0]
+		}
+		return a.with(cmd, func(ctx context.Context, o *ops.Ops) error {
+			r, err := o.Verify(ctx, in)
+			if err != nil {
+				return err
+			}
+			a.failed = !r.OK()
+			return a.answer(r, func(w io.Writer) {
+				if len(r.Checks) == 0 {
+					fmt.Fprintln(w, "no verifier fits this folder; --run adds one")
+				}
+				for _, c := range r.Checks {
+					fmt.Fprintf(w, "%-18s %s (%d ms)\n", c.Outcome, c.Verifier, c.DurationMS)
+					if c.Outcome != fleet.Passed {
+						for _, l := range c.Lines {
+							fmt.Fprintf(w, "  %s\n", plain(l))
+						}
+					}
+				}
+			})
+		})
+	}}
+	cmd.Flags().StringSliceVar(&in.Run, "run", nil, "a further command that must succeed")
+	cmd.Flags().StringVar(&in.Path, "path", ".", "the component's folder inside DIR")
+	return cmd
+}
+
+func (a *App) judgeCommand() *cobra.Command {
+	var in ops.JudgeInput
+	var file string
+	cmd := &cobra.Command{Use: "judge --prompt P [--diff F]", Short: "Have the judge compare a diff with a prompt", Args: args(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error {
+		var err error
+		switch {
+		case file == "-":
+			in.Diff, err = io.ReadAll(a.Stdin)
+		case file != "":
+			in.Diff, err = os.ReadFile(file)
+		default:
+			in.Dir = "."
+		}
+		if err != nil {
+			return &fleet.Error{Code: fleet.CodeNotFound, Message: "the diff cannot be read", Err: err}
+		}
+		return a.with(cmd, func(ctx context.Context, o *ops.Ops) error {
+			v, err := o.Judge(ctx, in)
+			if err != nil {
+				return err
+			}
+			a.failed = !v.Pass
+			return a.answer(v, func(w io.Writer) {
+				fmt.Fprintf(w, "%s by %s\n", map[bool]string{true: "pass", false: "veto"}[v.Pass], v.Model)
+				for _, r := range v.Reasons {
+					fmt.Fprintf(w, "- %s\n", plain(r))
+				}
+				for _, h := range v.Outside {
+					fmt.Fprintf(w, "- outside the prompt: %s\n", plain(h))
+				}
+			})
+		})
+	}}
+	cmd.Flags().StringVar(&in.Prompt, "prompt", "", "what the change should do")
+	cmd.Flags().StringVar(&file, "diff", "", "a file with the diff, - for standard input; defaults to this checkout's changes against its upstream or HEAD")
+	cmd.Flags().StringVar(&in.Model, "model", "", "the judge's model")
+	return cmd
+}
+
+func (a *App) doctorCommand() *cobra.Command {
+	return &cobra.Command{Use: "doctor", Short: "Say what this machine can do, and how to mend what it cannot", Args: args(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error {
+		checks := ops.Doctor(cmd.Context(), ops.DoctorInput{Data: a.dataDir(), Models: ops.ModelsFromEnvironment(a.Env)})
+		for _, c := range checks {
+			a.failed = a.failed || !c.OK && c.Required
+		}
+		return a.answer(checks, func(w io.Writer) {
+			for _, c := range checks {
+				mark := "ok  "
+				switch {
+				case !c.OK && c.Required:
+					mark = "FAIL"
+				case !c.OK:
+					mark = "no  "
+				}
+				fmt.Fprintf(w, "%s %-18s %s\n", mark, c.Name, c.Detail)
+				if c.Mend != "" {
+					fmt.Fprintf(w, "     mend: %s\n", c.Mend)
+				}
+			}
+		})
+	}}
+}
+
+func (a *App) demoCommand() *cobra.Command {
+	var dir string
+	cmd := &cobra.Command{Use: "demo", Short: "Make a small fleet of real repositories and run a campaign on it, to open pull requests", Args: args(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error {
+		return a.Demo(cmd.Context(), dir, a.Stdout)
+	}}
+	cmd.Flags().StringVar(&dir, "dir", "", "the folder to make it in; defaults to a new temporary one")
+	return cmd
+}

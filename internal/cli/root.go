@@ -1,0 +1,234 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"gaggle/internal/fleet"
+	"gaggle/internal/ops"
+	"gaggle/internal/spec"
+)
+
+// The exit codes.
+const (
+	ExitOK     = 0 // all targets are at a good rest, or the command did what it says
+	ExitBroken = 1 // the machine, the database or the program is broken, or the run was stopped
+	ExitInput  = 2 // the input is wrong: a flag, a file, a name
+	ExitFailed = 3 // the command ran, and some targets failed
+)
+
+// App is what a command runs with.
+type App struct {
+	Stdout, Stderr io.Writer
+	Stdin          io.Reader
+	Env            func(string) string
+	// VerifyCommand starts the verifiers inside a sandbox.
+	VerifyCommand []string
+	// Demo runs the demo; nil where there is none.
+	Demo func(ctx context.Context, dir string, w io.Writer) error
+
+	data, database string
+	noSandbox      bool
+	json           bool
+	failed         bool // some targets failed
+}
+
+// Run runs one command line and returns the exit code.
+func Run(ctx context.Context, app *App, args []string) int {
+	root := app.root()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err != nil {
+		app.explain(err)
+		return exitCode(err)
+	}
+	if app.failed {
+		return ExitFailed
+	}
+	return ExitOK
+}
+
+// usageError is a mistake in flags or arguments, which cobra reports as a plain error.
+type usageError struct{ err error }
+
+func (e usageError) Error() string { return e.err.Error() }
+func (e usageError) Unwrap() error { return e.err }
+
+func exitCode(err error) int {
+	var usage usageError
+	if errors.As(err, &usage) {
+		return ExitInput
+	}
+	switch fleet.CodeOf(err) {
+	case fleet.CodeInvalid, fleet.CodeNotFound, fleet.CodeConflict, fleet.CodeUnsupported:
+		return ExitInput
+	}
+	return ExitBroken
+}
+
+// explain shows an error once: what, where, and what to do.
+func (a *App) explain(err error) {
+	if a.json {
+		type jsonError struct {
+			Code    fleet.Code `json:"code"`
+			Message string     `json:"message"`
+			Hint    string     `json:"hint,omitempty"`
+			File    string     `json:"file,omitempty"`
+			Line    int        `json:"line,omitempty"`
+			Column  int        `json:"column,omitempty"`
+		}
+		var list []jsonError
+		var many *spec.Errors
+		if errors.As(err, &many) {
+			for _, e := range many.List {
+				list = append(list, jsonError{e.Code, e.Message, e.Hint, e.File, e.Line, e.Column})
+			}
+		} else {
+			code := fleet.CodeOf(err)
+			var usage usageError
+			if errors.As(err, &usage) {
+				code = fleet.CodeInvalid
+			}
+			list = append(list, jsonError{Code: code, Message: err.Error(), Hint: fleet.HintOf(err)})
+		}
+		_ = json.NewEncoder(a.Stderr).Encode(map[string]any{"errors": list})
+		return
+	}
+	var many *spec.Errors
+	if errors.As(err, &many) {
+		for _, e := range many.List {
+			fmt.Fprintln(a.Stderr, e.Error())
+			if e.Hint != "" {
+				fmt.Fprintln(a.Stderr, "  hint: "+e.Hint)
+			}
+		}
+		if many.More > 0 {
+			fmt.Fprintf(a.Stderr, "and %d more\n", many.More)
+		}
+		return
+	}
+	fmt.Fprintln(a.Stderr, "gaggle: "+err.Error())
+	if hint := fleet.HintOf(err); hint != "" {
+		fmt.Fprintln(a.Stderr, "  hint: "+hint)
+	}
+}
+
+func (a *App) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "gaggle",
+		Short: "Change the code of a whole organisation, one verified pull request at a time",
+		Long: "Gaggle finds every component that a change concerns, runs a coding agent or a script on each one in a sandbox,\n" +
+			"verifies the result with the component's own build, has a model judge the diff, and opens pull requests in waves.\n\n" +
+			"Exit codes: 0 all targets at a good rest, 3 some failed, 2 bad input, 1 broken or stopped.",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetOut(a.Stdout)
+	root.SetErr(a.Stderr)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError{&fleet.Error{Code: fleet.CodeInvalid, Message: err.Error(), Hint: cmd.CommandPath() + " --help lists the flags"}}
+	})
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.data, "data", "", "the data folder (GAGGLE_DATA; defaults to gaggle in the user's data folder)")
+	flags.StringVar(&a.database, "database", "", "a postgres:// URL instead of the SQLite file in the data folder; GAGGLE_DATABASE keeps a password off the command line")
+	flags.BoolVar(&a.json, "json", false, "answer in JSON")
+	flags.BoolVar(&a.noSandbox, "dangerously-without-sandbox", false, "run agents and verifiers with NO isolation at all")
+	root.AddCommand(a.fleetCommand(), a.validateCommand(), a.schemaCommand(), a.planCommand(), a.runCommand(), a.statusCommand(), a.showCommand(),
+		a.diffCommand(), a.logsCommand(), a.transcriptCommand(), a.prCommand(), a.verifyCommand(), a.judgeCommand(), a.doctorCommand())
+	root.AddCommand(a.controlCommands()...)
+	if a.Demo != nil {
+		root.AddCommand(a.demoCommand())
+	}
+	return root
+}
+
+// args turns cobra's complaints about arguments into usage errors with the right form as a hint.
+func args(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, list []string) error {
+		if err := check(cmd, list); err != nil {
+			return usageError{&fleet.Error{Code: fleet.CodeInvalid, Message: err.Error(), Hint: cmd.UseLine()}}
+		}
+		return nil
+	}
+}
+
+// dataDir is where Gaggle keeps its things.
+func (a *App) dataDir() string {
+	if a.data != "" {
+		return a.data
+	}
+	if dir := a.Env("GAGGLE_DATA"); dir != "" {
+		return dir
+	}
+	if dir := a.Env("XDG_DATA_HOME"); dir != "" {
+		return filepath.Join(dir, "gaggle")
+	}
+	if home := a.Env("HOME"); home != "" {
+		return filepath.Join(home, ".local", "share", "gaggle")
+	}
+	return ""
+}
+
+// open opens the data folder for a command.
+func (a *App) open(ctx context.Context) (*ops.Ops, error) {
+	cfg := ops.Config{Data: a.dataDir(), Database: a.database, Models: ops.ModelsFromEnvironment(a.Env), Actor: a.Env("USER"), VerifyCommand: a.VerifyCommand}
+	if cfg.Database == "" {
+		cfg.Database = a.Env("GAGGLE_DATABASE")
+	}
+	if a.noSandbox {
+		cfg.Sandbox = "none"
+		fmt.Fprintln(a.Stderr, "WARNING: NO SANDBOX. Agents and verifiers run as you, with your files and your network.")
+	}
+	return ops.Open(ctx, cfg)
+}
+
+// with runs do on the open data folder.
+func (a *App) with(cmd *cobra.Command, do func(ctx context.Context, o *ops.Ops) error) error {
+	o, err := a.open(cmd.Context())
+	if err != nil {
+		return err
+	}
+	defer o.Close()
+	return do(cmd.Context(), o)
+}
+
+// answer prints v as JSON when that was asked for, and calls text otherwise.
+func (a *App) answer(v any, text func(w io.Writer)) error {
+	if a.json {
+		enc := json.NewEncoder(a.Stdout)
+		enc.SetIndent("", "  ")
+		return enc.Encode(v)
+	}
+	text(a.Stdout)
+	return nil
+}
+
+func plural(n int, one string) string {
+	if n == 1 {
+		return fmt.Sprintf("%d %s", n, one)
+	}
+	if strings.HasSuffix(one, "y") {
+		return fmt.Sprintf("%d %sies", n, strings.TrimSuffix(one, "y"))
+	}
+	return fmt.Sprintf("%d %ss", n, one)
+}
+
+// terminal says whether w is one.
+func terminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

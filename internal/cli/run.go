@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"gaggle/internal/fleet"
+	"gaggle/internal/ops"
+)
+
+func (a *App) runCommand() *cobra.Command {
+	var in ops.RunInput
+	cmd := &cobra.Command{
+		Use: "run CAMPAIGN.yaml | CAMPAIGN", Short: "Run a campaign: plan, change, verify, guard, judge, open pull requests; run again to resume",
+		Args: args(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, list []string) error {
+			in.File, in.Campaign = "", ""
+			if isFile(list[0]) {
+				in.File = list[0]
+			} else {
+				in.Campaign = list[0]
+			}
+			return a.with(cmd, func(ctx context.Context, o *ops.Ops) error {
+				p := a.newProgress(ctx, o)
+				out, err := o.Run(ctx, in, p.event)
+				p.close()
+				if err != nil {
+					return err
+				}
+				a.failed = out.Status.Failed() > 0
+				if a.json {
+					return jsonLine(a.Stdout, map[string]any{"kind": "end", "status": out.Status, "waits": out.Waits})
+				}
+				printRun(a.Stdout, out)
+				return nil
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&in.DryRun, "dry-run", false, "stop at verified and judged diffs; nothing is pushed")
+	cmd.Flags().IntVar(&in.Limit, "limit", 0, "at most so many targets")
+	cmd.Flags().StringSliceVar(&in.Only, "only", nil, "these components only")
+	cmd.Flags().IntVar(&in.Parallel, "parallel", 0, "attempts at once (defaults to limits.parallel, or one a processor)")
+	return cmd
+}
+
+// isFile tells a campaign file from a campaign's name, which has no dot and no slash.
+func isFile(arg string) bool {
+	if strings.ContainsAny(arg, "./\\") {
+		return true
+	}
+	_, err := os.Stat(arg)
+	return err == nil
+}
+
+func printRun(w io.Writer, out *ops.RunOutput) {
+	printStatus(w, &out.Status)
+	for _, wait := range out.Waits {
+		fmt.Fprintf(w, "  %s\n", wait.Message)
+	}
+	for _, c := range out.Status.Campaigns {
+		var next []string
+		if c.States[fleet.Failed] > 0 {
+			next = append(next, "gaggle status "+c.Name+" --state failed")
+		}
+		if c.States[fleet.Proposed] > 0 {
+			next = append(next, "gaggle pr list")
+		}
+		if c.States[fleet.Ready] > 0 {
+			next = append(next, "gaggle diff "+c.Name+" COMPONENT")
+		}
+		if len(next) > 0 {
+			fmt.Fprintf(w, "next: %s\n", strings.Join(next, "; "))
+		}
+	}
+}

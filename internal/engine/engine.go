@@ -1,0 +1,235 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"gaggle/internal/attempt"
+	"gaggle/internal/fleet"
+	"gaggle/internal/forge"
+	"gaggle/internal/gateway"
+	"gaggle/internal/publish"
+	"gaggle/internal/spec"
+	"gaggle/internal/store"
+)
+
+// Changer makes one attempt at changing one target. An error means that the machine is broken or the attempt was
+// interrupted; what went wrong with the change itself is in the outcome.
+type Changer interface {
+	Attempt(ctx context.Context, order attempt.Order) (attempt.Outcome, error)
+}
+
+// Publisher turns a ready diff into a pull request, and looks at it afterwards. All are idempotent: what is there
+// already is found before anything is made.
+type Publisher interface {
+	Publish(ctx context.Context, p publish.Proposal) (publish.Published, error)
+	Look(ctx context.Context, repo fleet.Repository, number int) (forge.Pull, error)
+	Withdraw(ctx context.Context, repo fleet.Repository, number int, branch, comment string) error
+}
+
+// Config is what an engine works with.
+type Config struct {
+	Store     *store.Store
+	Changer   Changer
+	Publisher Publisher
+	// Actor is written into events for what the engine does by itself. Defaults to "gaggle".
+	Actor string
+	// Parallel is how many attempts run at once in this process. Defaults to 2.
+	Parallel int
+	// Tick is how often waves and gates are looked at. Defaults to 100 milliseconds.
+	Tick time.Duration
+}
+
+// Engine advances campaigns. Several engines, in one process or many, may work on one database.
+type Engine struct {
+	cfg     Config
+	store   *store.Store
+	worker  string
+	mu      sync.Mutex
+	loaded  map[string]loaded // by campaign
+	budgets map[string]*gateway.Budget
+	running map[int64]context.CancelCauseFunc // by target
+}
+
+type loaded struct {
+	version int64
+	row     store.Campaign
+	spec    *spec.Campaign
+}
+
+// New makes an engine.
+func New(cfg Config) *Engine {
+	if cfg.Actor == "" {
+		cfg.Actor = "gaggle"
+	}
+	if cfg.Parallel <= 0 {
+		cfg.Parallel = 2
+	}
+	if cfg.Tick <= 0 {
+		cfg.Tick = 100 * time.Millisecond
+	}
+	return &Engine{cfg: cfg, store: cfg.Store, loaded: map[string]loaded{}, budgets: map[string]*gateway.Budget{}, running: map[int64]context.CancelCauseFunc{}}
+}
+
+// Pause says why a run stopped before every target was at rest.
+type Pause struct {
+	Campaign string     `json:"campaign"`
+	Code     fleet.Code `json:"code,omitempty"`
+	Message  string     `json:"message"`
+}
+
+// Run works the campaigns until nothing is left that can be done without a person, another system or more time, and
+// says for each what it waits for, if anything. When ctx ends it stops in good order: attempts under way are taken
+// back, to be resumed by the next Run.
+func (e *Engine) Run(ctx context.Context, campaigns []string) ([]Pause, error) {
+	worker, err := e.store.Enlist(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e.worker = worker
+	defer func() {
+		// Without this the next run would still find the worker dead, and do the same.
+		_ = e.store.Discharge(context.WithoutCancel(ctx), worker)
+	}()
+	if _, err := e.store.Reap(ctx, e.lost); err != nil {
+		return nil, err
+	}
+	if err := e.refreshOpen(ctx, campaigns); err != nil {
+		return nil, err
+	}
+
+	work, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var wg sync.WaitGroup
+	fail := func(err error) {
+		if err != nil {
+			stop(err)
+		}
+	}
+	wg.Go(func() { fail(e.beat(work)) })
+	wg.Go(func() {
+		fail(e.store.Work(work, store.WorkConfig{Worker: worker, Campaigns: campaigns, Attempts: e.cfg.Parallel, Steps: 2 * e.cfg.Parallel, Handle: e.reconcile}))
+	})
+	var waits []Pause
+	wg.Go(func() {
+		w, err := e.steer(work, campaigns)
+		waits = w
+		if err == nil {
+			err = errRested
+		}
+		fail(err)
+	})
+	wg.Wait()
+	switch cause := context.Cause(work); {
+	case errors.Is(cause, errRested):
+		return waits, nil
+	case ctx.Err() != nil:
+		return nil, &fleet.Error{Code: fleet.CodeInterrupted, Message: "stopped", Hint: "the same command resumes it; nothing is lost"}
+	default:
+		return nil, cause
+	}
+}
+
+var errRested = errors.New("everything rests")
+
+// beat shows that this worker lives, and finds others that died.
+func (e *Engine) beat(ctx context.Context) error {
+	t := time.NewTicker(store.BeatEvery)
+	defer t.Stop()
+	failing := time.Time{}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+		err := e.store.Beat(ctx, e.worker)
+		if err == nil {
+			_, err = e.store.Reap(ctx, e.lost)
+		}
+		switch {
+		case err == nil || ctx.Err() != nil:
+			failing = time.Time{}
+		case errors.Is(err, store.ErrFenced):
+			return err
+		case failing.IsZero():
+			failing = time.Now()
+		case time.Since(failing) > store.DeadAfter:
+			return err // by now others take this worker for dead
+		}
+	}
+}
+
+// lost takes up a target whose worker died: the attempt is marked, the target queued again.
+func (e *Engine) lost(ctx context.Context, tx *store.Tx, id int64) error {
+	t, err := tx.Target(ctx, id)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.LoseAttempts(ctx, id); err != nil {
+		return err
+	}
+	switch t.State {
+	case fleet.Changing:
+		return tx.Move(ctx, &t, store.Move{To: fleet.Queued, Actor: e.cfg.Actor, Reason: fleet.CodeLost, Message: "its worker died; the attempt is taken up again", Next: &store.Job{Lane: store.LaneAttempts}})
+	case fleet.Queued:
+		return tx.Wake(ctx, store.Job{Target: id, Campaign: t.Campaign, Lane: store.LaneAttempts})
+	case fleet.Ready, fleet.Proposed, fleet.Revising:
+		return tx.Wake(ctx, store.Job{Target: id, Campaign: t.Campaign, Lane: store.LaneSteps})
+	}
+	return nil
+}
+
+// refreshOpen looks at every open pull request of the campaigns once, so that what people did meanwhile is seen. A forge
+// that does not answer now is asked again by the next run.
+func (e *Engine) refreshOpen(ctx context.Context, campaigns []string) error {
+	var g errgroup.Group
+	g.SetLimit(8)
+	for _, name := range campaigns {
+		after := int64(0)
+		for ctx.Err() == nil {
+			page, err := e.store.Targets(ctx, store.Filter{Campaign: name, States: []fleet.State{fleet.Proposed}, After: after})
+			if err != nil {
+				return err
+			}
+			if len(page) == 0 {
+				break
+			}
+			after = page[len(page)-1].ID
+			for _, t := range page {
+				g.Go(func() error {
+					if err := e.step(ctx, t.ID); fleet.CodeOf(err) == fleet.CodeDatabase {
+						return err
+					}
+					return nil
+				})
+			}
+		}
+	}
+	return g.Wait()
+}
+
+// campaign reads a campaign and its file, parsed once a version.
+func (e *Engine) campaign(ctx context.Context, name string) (store.Campaign, *spec.Campaign, error) {
+	row, err := e.store.Campaign(ctx, name)
+	if err != nil {
+		return row, nil, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if l, ok := e.loaded[name]; ok && l.version == row.Version {
+		return row, l.spec, nil
+	}
+	var c spec.Campaign
+	if err := json.Unmarshal([]byte(row.Spec), &c); err != nil {
+		return row, nil, &fleet.Error{Code: fleet.CodeInternal, Message: fmt.Sprintf("the stored file of campaign %q cannot be read", name), Err: err}
+	}
+	e.loaded[name] = loaded{version: row.Version, row: row, spec: &c}
+	return row, &c, nil
+}

@@ -1,0 +1,398 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"gaggle/internal/attempt"
+	"gaggle/internal/engine"
+	"gaggle/internal/fleet"
+	"gaggle/internal/forge"
+	"gaggle/internal/git"
+	"gaggle/internal/publish"
+	"gaggle/internal/spec"
+	"gaggle/internal/store"
+)
+
+// changer is an attempt without git, sandbox or model: what becomes of a target is decided by its name.
+type changer struct {
+	mu    sync.Mutex
+	calls map[string]int
+	block chan struct{} // when set, attempts wait for it, or for their context
+}
+
+func (c *changer) Attempt(ctx context.Context, o attempt.Order) (attempt.Outcome, error) {
+	c.mu.Lock()
+	if c.calls == nil {
+		c.calls = map[string]int{}
+	}
+	c.calls[o.Target.Component]++
+	n := c.calls[o.Target.Component]
+	c.mu.Unlock()
+	if c.block != nil {
+		select {
+		case <-c.block:
+		case <-ctx.Done():
+			return attempt.Outcome{}, ctx.Err()
+		}
+	}
+	base := git.Head{Branch: "main", Commit: "b", Tree: "t"}
+	switch name := o.Component.Name; {
+	case strings.HasPrefix(name, "same"):
+		return attempt.Outcome{State: fleet.Unchanged, Base: base}, nil
+	case strings.HasPrefix(name, "bad"):
+		return attempt.Outcome{State: fleet.Failed, Reason: fleet.CodeVerifyFailed, Message: "tests fail", Base: base, Diff: []byte("best effort")}, nil
+	case strings.HasPrefix(name, "broken") && n == 1:
+		return attempt.Outcome{}, errors.New("the machine is broken")
+	}
+	return attempt.Outcome{State: fleet.Ready, Base: base, Tree: "u", Diff: []byte("diff of " + o.Target.Component), Stat: fleet.DiffStat{Files: 1}}, nil
+}
+
+// host is a forge in memory that numbers pull requests and finds them by branch.
+type host struct {
+	mu    sync.Mutex
+	pulls map[string]*forge.Pull // by repository and branch
+	opens int
+	byNum map[int]*forge.Pull
+}
+
+func (h *host) Publish(_ context.Context, p publish.Proposal) (publish.Published, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	key := p.Repository.Name + " " + p.Target.Branch
+	if h.pulls == nil {
+		h.pulls, h.byNum = map[string]*forge.Pull{}, map[int]*forge.Pull{}
+	}
+	if h.pulls[key] == nil {
+		h.opens++
+		h.pulls[key] = &forge.Pull{Number: h.opens, State: forge.StateOpen, URL: fmt.Sprintf("local:%d", h.opens), HeadBranch: p.Target.Branch}
+		h.byNum[h.opens] = h.pulls[key]
+	}
+	return publish.Published{Head: "c", Pull: *h.pulls[key]}, nil
+}
+
+func (h *host) Look(_ context.Context, _ fleet.Repository, number int) (forge.Pull, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return *h.byNum[number], nil
+}
+
+func (h *host) Withdraw(_ context.Context, _ fleet.Repository, number int, _, _ string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.byNum[number].State = forge.StateClosed
+	return nil
+}
+
+func (h *host) set(state forge.State) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, p := range h.byNum {
+		if p.State == forge.StateOpen {
+			p.State = state
+		}
+	}
+}
+
+type world struct {
+	store   *store.Store
+	engine  *engine.Engine
+	changer *changer
+	host    *host
+	file    string
+}
+
+func newWorld(t testing.TB) *world {
+	w := &world{changer: &changer{}, host: &host{}, file: filepath.Join(t.TempDir(), "gaggle.db")}
+	s, err := store.Open(t.Context(), store.Config{URL: w.file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	w.store = s
+	w.engine = engine.New(engine.Config{Store: s, Changer: w.changer, Publisher: w.host, Parallel: 4, Tick: 5 * time.Millisecond})
+	return w
+}
+
+const file = `apiVersion: gaggle/v1
+kind: Campaign
+metadata: {name: demo}
+select: {where: "true"}
+change: {run: "true"}
+%s
+`
+
+// plan makes a repository and a component for each name and a campaign over all of them, in waves of the sizes given.
+func (w *world) plan(t testing.TB, more string, waves []int, names ...string) engine.Plan {
+	t.Helper()
+	c, err := spec.Parse("demo.yaml", []byte(fmt.Sprintf(file, more)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := engine.Plan{Spec: c, Waves: waves}
+	if err := w.store.Tx(t.Context(), func(tx *store.Tx) error {
+		wave, room := 0, waves[0]
+		for _, name := range names {
+			if room == 0 {
+				wave++
+				room = waves[wave]
+			}
+			room--
+			ref := fleet.Ref("component", "", name)
+			comp := fleet.Component{Ref: ref, Name: name, Namespace: "default", Repository: name, Path: "."}
+			if err := tx.PutRepository(t.Context(), store.RepositoryInventory{Repository: fleet.Repository{Name: name, Forge: "local", Tree: "t"}, Components: []fleet.Component{comp}}); err != nil {
+				return err
+			}
+			p.Targets = append(p.Targets, fleet.Target{Campaign: "demo", Component: ref, Repository: name, Path: ".", Wave: wave, Branch: "gaggle/demo"})
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func (w *world) start(t testing.TB, p engine.Plan) {
+	t.Helper()
+	if err := w.engine.Start(t.Context(), p, "ann"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *world) run(t testing.TB) []engine.Pause {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	waits, err := w.engine.Run(ctx, []string{"demo"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return waits
+}
+
+// expect compares how many targets are in each state.
+func (w *world) expect(t testing.TB, want map[fleet.State]int) {
+	t.Helper()
+	counts, err := w.store.Counts(t.Context(), "demo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[fleet.State]int{}
+	for _, c := range counts {
+		got[c.State] += c.Targets
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Fatalf("states %v, want %v", got, want)
+	}
+}
+
+func TestRunTakesEveryTargetToARest(t *testing.T) {
+	w := newWorld(t)
+	w.start(t, w.plan(t, "rollout: {gate: {success: 0}}", []int{4}, "a", "same", "bad", "b"))
+	waits := w.run(t)
+	w.expect(t, map[fleet.State]int{fleet.Proposed: 2, fleet.Unchanged: 1, fleet.Failed: 1})
+	if len(waits) != 1 || !strings.Contains(waits[0].Message, "2 pull requests are open") {
+		t.Errorf("waits %+v", waits)
+	}
+	w.host.set(forge.StateMerged)
+	w.run(t)
+	w.expect(t, map[fleet.State]int{fleet.Merged: 2, fleet.Unchanged: 1, fleet.Failed: 1})
+	row, err := w.store.Campaign(t.Context(), "demo")
+	if err != nil || row.State != fleet.CampaignDone {
+		t.Errorf("campaign %s, %v", row.State, err)
+	}
+	for name, n := range w.changer.calls {
+		if n != 1 {
+			t.Errorf("%s was attempted %d times", name, n)
+		}
+	}
+}
+
+func TestWavesWaitForTheirGate(t *testing.T) {
+	w := newWorld(t)
+	w.start(t, w.plan(t, "rollout: {waves: [1, 100%], gate: {merged: 1}}", []int{1, 2}, "a", "b", "c"))
+	waits := w.run(t)
+	w.expect(t, map[fleet.State]int{fleet.Proposed: 1, fleet.Pending: 2})
+	if len(waits) != 1 || !strings.Contains(waits[0].Message, "wave 2 of 2 waits") {
+		t.Errorf("waits %+v", waits)
+	}
+	w.host.set(forge.StateMerged)
+	w.run(t)
+	w.expect(t, map[fleet.State]int{fleet.Merged: 1, fleet.Proposed: 2})
+}
+
+func TestAFailingWavePausesTheCampaign(t *testing.T) {
+	w := newWorld(t)
+	w.start(t, w.plan(t, "rollout: {waves: [1, 100%]}", []int{1, 1}, "bad", "b"))
+	waits := w.run(t)
+	w.expect(t, map[fleet.State]int{fleet.Failed: 1, fleet.Pending: 1})
+	if len(waits) != 1 || !strings.HasPrefix(waits[0].Message, "paused: ") {
+		t.Errorf("waits %+v", waits)
+	}
+}
+
+func TestADryRunEndsReadyAndIsNotPaidTwice(t *testing.T) {
+	w := newWorld(t)
+	p := w.plan(t, "", []int{2}, "a", "b")
+	p.DryRun = true
+	w.start(t, p)
+	w.run(t)
+	w.expect(t, map[fleet.State]int{fleet.Ready: 2})
+	if w.host.opens != 0 {
+		t.Fatalf("a dry run opened %d pull requests", w.host.opens)
+	}
+	p.DryRun = false
+	w.start(t, p)
+	w.run(t)
+	w.expect(t, map[fleet.State]int{fleet.Proposed: 2})
+	if w.changer.calls["component:default/a"] != 1 {
+		t.Errorf("the change was made %d times", w.changer.calls["component:default/a"])
+	}
+}
+
+func TestApprovalByWaveAndByTarget(t *testing.T) {
+	for _, kind := range []string{"wave", "target"} {
+		t.Run(kind, func(t *testing.T) {
+			w := newWorld(t)
+			w.start(t, w.plan(t, "rollout: {approval: "+kind+"}", []int{3}, "a", "b", "c"))
+			waits := w.run(t)
+			w.expect(t, map[fleet.State]int{fleet.Ready: 3})
+			if len(waits) != 1 || !strings.Contains(waits[0].Message, "approv") {
+				t.Errorf("waits %+v", waits)
+			}
+			if n, err := w.engine.Approve(t.Context(), engine.Selection{Campaign: "demo", Components: []string{"component:default/b"}}, "ann"); n != 1 || err != nil {
+				t.Fatal(n, err)
+			}
+			w.run(t)
+			w.expect(t, map[fleet.State]int{fleet.Ready: 2, fleet.Proposed: 1})
+			if _, err := w.engine.Approve(t.Context(), engine.Selection{Campaign: "demo"}, "ann"); err != nil {
+				t.Fatal(err)
+			}
+			w.run(t)
+			w.expect(t, map[fleet.State]int{fleet.Proposed: 3})
+		})
+	}
+}
+
+func TestStoppingTakesAttemptsBackAndTheNextRunResumes(t *testing.T) {
+	w := newWorld(t)
+	w.changer.block = make(chan struct{})
+	w.start(t, w.plan(t, "", []int{3}, "a", "b", "c"))
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		for {
+			w.changer.mu.Lock()
+			n := len(w.changer.calls)
+			w.changer.mu.Unlock()
+			if n == 3 {
+				cancel()
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	_, err := w.engine.Run(ctx, []string{"demo"})
+	if fleet.CodeOf(err) != fleet.CodeInterrupted || fleet.HintOf(err) == "" {
+		t.Fatalf("%v", err)
+	}
+	w.expect(t, map[fleet.State]int{fleet.Queued: 3})
+	close(w.changer.block)
+	w.run(t)
+	w.expect(t, map[fleet.State]int{fleet.Proposed: 3})
+	if w.host.opens != 3 {
+		t.Errorf("%d pull requests", w.host.opens)
+	}
+}
+
+func TestRetryRerunPauseResumeCancel(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	w.start(t, w.plan(t, "rollout: {gate: {success: 0}}", []int{4}, "a", "bad1", "bad2", "same"))
+	w.run(t)
+	w.expect(t, map[fleet.State]int{fleet.Proposed: 1, fleet.Failed: 2, fleet.Unchanged: 1})
+	if _, err := w.engine.Retry(ctx, engine.Selection{Campaign: "demo", Components: []string{"component:default/none"}}, "ann"); fleet.CodeOf(err) != fleet.CodeNotFound {
+		t.Errorf("an unknown target: %v", err)
+	}
+	if n, err := w.engine.Retry(ctx, engine.Selection{Campaign: "demo", Components: []string{"component:default/bad1"}}, "ann"); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	if err := w.engine.Pause(ctx, "demo", "ann", "lunch"); err != nil {
+		t.Fatal(err)
+	}
+	if waits := w.run(t); len(waits) != 1 || !strings.Contains(waits[0].Message, "lunch") {
+		t.Errorf("waits %+v", waits)
+	}
+	w.expect(t, map[fleet.State]int{fleet.Proposed: 1, fleet.Queued: 1, fleet.Failed: 1, fleet.Unchanged: 1})
+	if err := w.engine.Resume(ctx, "demo", "ann"); err != nil {
+		t.Fatal(err)
+	}
+	w.run(t)
+	w.expect(t, map[fleet.State]int{fleet.Proposed: 1, fleet.Failed: 2, fleet.Unchanged: 1})
+	if w.changer.calls["component:default/bad1"] != 2 || w.changer.calls["component:default/bad2"] != 1 {
+		t.Errorf("calls %v", w.changer.calls)
+	}
+	// Only what is out of date runs again.
+	if n, err := w.engine.Rerun(ctx, engine.Selection{Campaign: "demo"}, map[string]string{"same": "t", "bad1": "t", "bad2": "new"}, "ann"); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	if n, err := w.engine.Cancel(ctx, engine.Selection{Campaign: "demo"}, "ann"); n != 2 || err != nil {
+		t.Fatal(n, err)
+	}
+	w.run(t)
+	w.expect(t, map[fleet.State]int{fleet.Canceled: 2, fleet.Failed: 1, fleet.Unchanged: 1})
+	if w.host.byNum[1].State != forge.StateClosed {
+		t.Error("the open pull request was not withdrawn")
+	}
+}
+
+func TestCancelReachesTheAttempt(t *testing.T) {
+	w := newWorld(t)
+	w.changer.block = make(chan struct{})
+	w.start(t, w.plan(t, "", []int{1}, "a"))
+	done := make(chan error, 1)
+	go func() { _, err := w.engine.Run(t.Context(), []string{"demo"}); done <- err }()
+	for {
+		if got, err := w.store.Targets(t.Context(), store.Filter{Campaign: "demo", States: []fleet.State{fleet.Changing}}); err != nil || len(got) == 1 {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	other := engine.New(engine.Config{Store: w.store, Changer: w.changer, Publisher: w.host})
+	if n, err := other.Cancel(t.Context(), engine.Selection{Campaign: "demo"}, "ann"); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	w.expect(t, map[fleet.State]int{fleet.Canceled: 1})
+}
+
+func TestPlanningAgainAddsAndSkips(t *testing.T) {
+	w := newWorld(t)
+	w.start(t, w.plan(t, "rollout: {waves: [1, 100%], gate: {merged: 1}}", []int{1, 2}, "a", "b", "c"))
+	w.run(t)
+	w.start(t, w.plan(t, "rollout: {waves: [1, 100%], gate: {merged: 0}}", []int{1, 2}, "a", "c", "d"))
+	w.run(t)
+	w.expect(t, map[fleet.State]int{fleet.Proposed: 3, fleet.Skipped: 1})
+}
+
+// BenchmarkNoOp takes targets through all states without any work in between.
+func BenchmarkNoOp(b *testing.B) {
+	w := newWorld(b)
+	names := make([]string, b.N)
+	for i := range names {
+		names[i] = fmt.Sprintf("c%06d", i)
+	}
+	w.start(b, w.plan(b, "", []int{b.N}, names...))
+	b.ResetTimer()
+	w.run(b)
+	b.StopTimer()
+	w.expect(b, map[fleet.State]int{fleet.Proposed: b.N})
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "targets/s")
+}

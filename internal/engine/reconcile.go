@@ -1,0 +1,355 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"gaggle/internal/attempt"
+	"gaggle/internal/fleet"
+	"gaggle/internal/forge"
+	"gaggle/internal/policy"
+	"gaggle/internal/publish"
+	"gaggle/internal/spec"
+	"gaggle/internal/store"
+)
+
+// reconcile takes one target one step further. It trusts nothing but the row and the world, so it may be called at any
+// time, twice, or again after a crash. An error is retried by River.
+func (e *Engine) reconcile(ctx context.Context, id int64) error {
+	err := e.step(ctx, id)
+	switch {
+	case err == nil:
+		return nil
+	case fleet.CodeOf(err) == fleet.CodeConflict, errors.Is(err, store.ErrFenced):
+		return nil // somebody else moved it, and woke up whoever has to go on
+	case ctx.Err() != nil:
+		return store.ErrSnooze{} // stopping: whoever works next takes the step
+	}
+	return err
+}
+
+func (e *Engine) step(ctx context.Context, id int64) error {
+	t, err := e.store.Target(ctx, id)
+	if err != nil {
+		return err
+	}
+	if t.State.AtRest() || t.State == fleet.Pending {
+		return nil
+	}
+	row, c, err := e.campaign(ctx, t.Campaign)
+	if err != nil {
+		return err
+	}
+	if row.State == fleet.CampaignCanceled || (row.State != fleet.CampaignActive && t.State != fleet.Proposed) {
+		return nil // resume wakes it up again
+	}
+	if t.State == fleet.Ready && !mayPropose(row, c, t) {
+		return nil // approve wakes it up again
+	}
+	h := &hold{engine: e, target: id}
+	defer h.release(ctx)
+	switch t.State {
+	case fleet.Queued:
+		return e.change(ctx, h, row, c, t)
+	case fleet.Changing:
+		return e.reclaim(ctx, id)
+	case fleet.Ready, fleet.Proposed:
+		if held, err := h.take(ctx); err != nil || !held {
+			return errors.Join(err, store.ErrSnooze{For: time.Second})
+		}
+		// The row may have moved between the first look and the lease.
+		if t, err = e.store.Target(ctx, id); err != nil {
+			return err
+		}
+		if t.State == fleet.Ready && mayPropose(row, c, t) {
+			return e.propose(ctx, h, c, t)
+		}
+		if t.State == fleet.Proposed {
+			return e.look(ctx, h, t)
+		}
+	}
+	return nil
+}
+
+// reclaim queues a target again that is marked as changing although nobody holds it: its worker ended without taking
+// the attempt back.
+func (e *Engine) reclaim(ctx context.Context, id int64) error {
+	return e.store.Tx(ctx, func(tx *store.Tx) error {
+		held, err := tx.Lease(ctx, e.worker, id)
+		if err != nil || !held {
+			return err // whoever holds it leaves a job behind, also by dying
+		}
+		if err := e.lost(ctx, tx, id); err != nil {
+			return err
+		}
+		return tx.Release(ctx, e.worker, id)
+	})
+}
+
+// hold is this worker's lease of one target, for one step.
+type hold struct {
+	engine *Engine
+	target int64
+	held   bool
+}
+
+func (h *hold) take(ctx context.Context) (bool, error) {
+	var err error
+	h.held, err = h.engine.store.Lease(ctx, h.engine.worker, h.target)
+	return h.held, err
+}
+
+// begin runs do in the transaction that takes the lease; false when somebody else has it.
+func (h *hold) begin(ctx context.Context, do func(tx *store.Tx) error) (bool, error) {
+	held := false
+	err := h.engine.store.Tx(ctx, func(tx *store.Tx) (err error) {
+		if held, err = tx.Lease(ctx, h.engine.worker, h.target); err != nil || !held {
+			return err
+		}
+		return do(tx)
+	})
+	h.held = held && err == nil
+	return h.held, err
+}
+
+// end runs do in the transaction that gives the lease back. It fails when the lease is lost.
+func (h *hold) end(ctx context.Context, do func(ctx context.Context, tx *store.Tx) error) error {
+	err := h.engine.record(ctx, h.target, func(ctx context.Context, tx *store.Tx) error {
+		if err := do(ctx, tx); err != nil {
+			return err
+		}
+		return tx.Release(ctx, h.engine.worker, h.target)
+	})
+	if err == nil {
+		h.held = false
+	}
+	return err
+}
+
+// release gives back what no end gave back. When it fails the lease stays until this worker is discharged.
+func (h *hold) release(ctx context.Context) {
+	if h.held {
+		_ = h.engine.store.Release(context.WithoutCancel(ctx), h.engine.worker, h.target)
+	}
+}
+
+// mayPropose says whether a ready target goes on without a person.
+func mayPropose(row store.Campaign, c *spec.Campaign, t fleet.Target) bool {
+	return snapshot(row, c, nil, 0).MayPropose(t.Wave, t.Approved)
+}
+
+// record runs do in a transaction that fails unless this worker still holds the target. It outlives ctx for a while, so
+// that stopping can still write down what happened.
+func (e *Engine) record(ctx context.Context, id int64, do func(ctx context.Context, tx *store.Tx) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	return e.store.Tx(ctx, func(tx *store.Tx) error {
+		if err := tx.Holds(ctx, e.worker, id); err != nil {
+			return err
+		}
+		return do(ctx, tx)
+	})
+}
+
+// change runs one attempt from start to end.
+func (e *Engine) change(ctx context.Context, h *hold, row store.Campaign, c *spec.Campaign, t fleet.Target) error {
+	order := attempt.Order{Campaign: c, Memory: memory{e.store}}
+	repo, err := e.store.Repository(ctx, t.Repository)
+	if err == nil {
+		order.Component, err = e.store.Component(ctx, t.Component)
+	}
+	if fleet.CodeOf(err) == fleet.CodeNotFound && err != nil {
+		return e.store.Tx(ctx, func(tx *store.Tx) error {
+			return tx.Move(ctx, &t, store.Move{To: fleet.Skipped, Actor: e.cfg.Actor, Reason: fleet.CodeRepoGone, Message: "it is no longer in the fleet"})
+		})
+	}
+	if err != nil {
+		return err
+	}
+	order.Repository, order.RepositoryConfig = repo.Repository, repo.Config
+	a := fleet.Attempt{Target: t.ID, Number: t.Attempts + 1, State: "running", Agent: c.Change.Agent}
+	t.Attempts++
+	t.ChangeHash = row.ChangeHash
+	if held, err := h.begin(ctx, func(tx *store.Tx) error {
+		if err := tx.AddAttempt(ctx, &a); err != nil {
+			return err
+		}
+		return tx.Move(ctx, &t, store.Move{To: fleet.Changing, Actor: e.cfg.Actor})
+	}); err != nil || !held {
+		return err // whoever holds it leaves a job behind, also by dying
+	}
+	order.Target, order.Attempt = t, a
+	if order.Meter, err = e.meter(ctx, c, t.ID, a.ID); err != nil {
+		return err
+	}
+	order.Round = func(ctx context.Context, r fleet.Round) error {
+		a.Rounds = append(a.Rounds, r)
+		a.Usage.Merge(r.Usage)
+		return e.record(ctx, t.ID, func(ctx context.Context, tx *store.Tx) error {
+			if err := tx.SaveAttempt(ctx, &a); err != nil {
+				return err
+			}
+			return tx.Record(ctx, store.Event{Campaign: t.Campaign, Target: t.ID, Component: t.Component, Kind: "round", Actor: e.cfg.Actor, Message: attempt.DescribeRound(r)})
+		})
+	}
+	attempting, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	e.mu.Lock()
+	e.running[t.ID] = cancel
+	e.mu.Unlock()
+	defer func() {
+		e.mu.Lock()
+		delete(e.running, t.ID)
+		e.mu.Unlock()
+	}()
+	out, err := e.cfg.Changer.Attempt(attempting, order)
+	return e.settle(ctx, h, t, a, c.Limits.Attempts, out, err)
+}
+
+// settle records how an attempt ended.
+func (e *Engine) settle(ctx context.Context, h *hold, t fleet.Target, a fleet.Attempt, limit int, out attempt.Outcome, failure error) error {
+	a.State, a.EndedAt = "done", e.store.Now()
+	a.AgentVersion, a.BaseCommit, a.Remembered = out.AgentVersion, out.Base.Commit, out.Remembered
+	if out.Usage.Calls > 0 {
+		a.Usage = out.Usage
+	}
+	t.Usage.Merge(a.Usage)
+	move := store.Move{To: out.State, Actor: e.cfg.Actor, Reason: out.Reason, Message: out.Message}
+	switch {
+	case failure != nil && ctx.Err() != nil:
+		a.State, a.Reason = "lost", fleet.CodeInterrupted
+		move = store.Move{To: fleet.Queued, Actor: e.cfg.Actor, Reason: fleet.CodeInterrupted, Message: "the run was stopped", Next: &store.Job{Lane: store.LaneAttempts}}
+	case failure != nil:
+		move = store.Move{To: fleet.Failed, Actor: e.cfg.Actor, Reason: fleet.CodeOf(failure), Message: failure.Error()}
+	}
+	if move.To == fleet.Failed && policy.MayRetry(move.Reason, t.Attempts, limit) {
+		move.To, move.Next = fleet.Queued, &store.Job{Lane: store.LaneAttempts, After: retryAfter(t.Attempts)}
+	}
+	if move.To == fleet.Ready {
+		move.Next = &store.Job{Lane: store.LaneSteps}
+	}
+	a.Reason, a.Message = move.Reason, move.Message
+	if a.State == "done" {
+		a.Outcome = move.To
+	}
+	t.BaseCommit, t.BaseTree, t.ResultTree, t.Stat = out.Base.Commit, out.Base.Tree, out.Tree, out.Stat
+	err := h.end(ctx, func(ctx context.Context, tx *store.Tx) error {
+		t.DiffKey = ""
+		if len(out.Diff) > 0 {
+			key, err := tx.PutContent(ctx, "diff", out.Diff)
+			if err != nil {
+				return err
+			}
+			t.DiffKey = key
+		}
+		for name, data := range out.Records {
+			if err := tx.PutRecord(ctx, RecordKey(a.ID, name), data); err != nil {
+				return err
+			}
+		}
+		if out.Memo != "" && a.State == "done" && failure == nil {
+			if err := tx.Remember(ctx, out.Memo, out.Remember(t.DiffKey)); err != nil {
+				return err
+			}
+		}
+		if err := tx.SaveAttempt(ctx, &a); err != nil {
+			return err
+		}
+		return tx.Move(ctx, &t, move)
+	})
+	if fleet.CodeOf(err) == fleet.CodeConflict && err != nil {
+		// A person moved the target while the attempt ran (cancel): keep what the attempt did, leave the target alone.
+		return h.end(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.SaveAttempt(ctx, &a) })
+	}
+	return err
+}
+
+// retryAfter is how long a fault that passes is given to pass.
+func retryAfter(attempts int) time.Duration { return 5 * time.Second << min(attempts-1, 6) }
+
+// RecordKey is where an attempt's record of that name ("log", "transcript") is kept.
+func RecordKey(attempt int64, name string) string {
+	return fmt.Sprintf("attempt/%d/%s", attempt, name)
+}
+
+// propose opens the pull request of a ready target, or finds it.
+func (e *Engine) propose(ctx context.Context, h *hold, c *spec.Campaign, t fleet.Target) error {
+	fail := func(err error) error {
+		return h.end(ctx, func(ctx context.Context, tx *store.Tx) error {
+			return tx.Move(ctx, &t, store.Move{To: fleet.Failed, Actor: e.cfg.Actor, Reason: fleet.CodeOf(err), Message: err.Error()})
+		})
+	}
+	repo, err := e.store.Repository(ctx, t.Repository)
+	if fleet.CodeOf(err) == fleet.CodeNotFound && err != nil {
+		return fail(err)
+	}
+	if err != nil {
+		return err
+	}
+	diff, err := e.store.GetRecord(ctx, t.DiffKey)
+	if err != nil {
+		return err
+	}
+	attempts, err := e.store.Attempts(ctx, t.ID)
+	if err != nil {
+		return err
+	}
+	component, err := e.store.Component(ctx, t.Component)
+	if err != nil && fleet.CodeOf(err) != fleet.CodeNotFound {
+		return err
+	}
+	p := publish.Proposal{Campaign: c, Target: t, Repository: repo.Repository, Component: component, Diff: diff}
+	if n := len(attempts); n > 0 {
+		p.Attempt = attempts[n-1]
+	}
+	got, err := e.cfg.Publisher.Publish(ctx, p)
+	switch code := fleet.CodeOf(err); {
+	case err == nil:
+	case ctx.Err() != nil:
+		return err // publishing again finds what was made
+	case code == fleet.CodeForgeRateLimit:
+		return store.ErrSnooze{For: publish.RetryAfter(err)}
+	case code == fleet.CodeForge, code == fleet.CodeDatabase:
+		return err // River tries again, later and later
+	default:
+		return fail(err)
+	}
+	t.HeadCommit, t.PullNumber, t.PullURL = got.Head, got.Pull.Number, got.Pull.URL
+	move := store.Move{To: fleet.Proposed, Actor: e.cfg.Actor, Message: got.Pull.URL}
+	if got.Pull.State != forge.StateOpen {
+		move.To, move.Message = rest(got.Pull), "its pull request was found "+string(got.Pull.State)
+	}
+	return h.end(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.Move(ctx, &t, move) })
+}
+
+// rest is the state that a pull request's end means.
+func rest(p forge.Pull) fleet.State {
+	if p.State == forge.StateMerged {
+		return fleet.Merged
+	}
+	return fleet.Closed
+}
+
+// look reads what became of a pull request.
+func (e *Engine) look(ctx context.Context, h *hold, t fleet.Target) error {
+	repo, err := e.store.Repository(ctx, t.Repository)
+	if err != nil {
+		return err
+	}
+	pull, err := e.cfg.Publisher.Look(ctx, repo.Repository, t.PullNumber)
+	switch {
+	case err != nil && fleet.CodeOf(err) == fleet.CodeNotFound:
+		return h.end(ctx, func(ctx context.Context, tx *store.Tx) error {
+			return tx.Move(ctx, &t, store.Move{To: fleet.Failed, Actor: e.cfg.Actor, Reason: fleet.CodeForge, Message: "its pull request is gone"})
+		})
+	case err != nil:
+		return err
+	case pull.State == forge.StateOpen:
+		return nil
+	}
+	return h.end(ctx, func(ctx context.Context, tx *store.Tx) error {
+		return tx.Move(ctx, &t, store.Move{To: rest(pull), Actor: "forge", Message: "its pull request was " + string(pull.State)})
+	})
+}

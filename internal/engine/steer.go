@@ -1,0 +1,245 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"gaggle/internal/fleet"
+	"gaggle/internal/rollout"
+	"gaggle/internal/spec"
+	"gaggle/internal/store"
+)
+
+// openAtOnce is how many targets one transaction queues, so that opening a wave of 100,000 never holds the database for long.
+const openAtOnce = 500
+
+// steer looks at the campaigns whenever something happened, opens waves and pauses, and returns once nothing moves any
+// more by itself, with what each campaign waits for.
+func (e *Engine) steer(ctx context.Context, campaigns []string) ([]Pause, error) {
+	t := time.NewTicker(e.cfg.Tick)
+	defer t.Stop()
+	seen := map[string]int64{}
+	waits := map[string]Pause{}
+	resting := map[string]bool{}
+	for {
+		for _, name := range campaigns {
+			last, err := e.store.LastSeq(ctx, name)
+			if err != nil {
+				return nil, err
+			}
+			if was, ok := seen[name]; ok && was == last {
+				continue
+			}
+			rests, wait, err := e.steerOne(ctx, name)
+			if err != nil && fleet.CodeOf(err) != fleet.CodeConflict {
+				return nil, err
+			}
+			if err != nil {
+				continue // somebody else steered meanwhile; look again
+			}
+			seen[name], resting[name], waits[name] = last, rests, wait
+		}
+		if rested, err := e.allRest(ctx, campaigns, resting, seen); err != nil || rested {
+			var list []Pause
+			for _, name := range campaigns {
+				if waits[name].Message != "" {
+					list = append(list, waits[name])
+				}
+			}
+			return list, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-t.C:
+		}
+	}
+}
+
+// allRest says whether every campaign rests and no event came since it was looked at.
+func (e *Engine) allRest(ctx context.Context, campaigns []string, resting map[string]bool, seen map[string]int64) (bool, error) {
+	for _, name := range campaigns {
+		if !resting[name] {
+			return false, nil
+		}
+		if last, err := e.store.LastSeq(ctx, name); err != nil || last != seen[name] {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// steerOne takes a campaign's decisions. It rests when no target is moving and none was just set in motion.
+func (e *Engine) steerOne(ctx context.Context, name string) (rests bool, wait Pause, err error) {
+	row, c, err := e.campaign(ctx, name)
+	if err != nil {
+		return false, Pause{}, err
+	}
+	counts, err := e.store.Counts(ctx, name)
+	if err != nil {
+		return false, Pause{}, err
+	}
+	spent, err := e.store.Spent(ctx, ScopeCampaign(name))
+	if err != nil {
+		return false, Pause{}, err
+	}
+	s := snapshot(row, c, counts, spent.Cost)
+	if err := e.stopCanceled(ctx, name); err != nil {
+		return false, Pause{}, err
+	}
+	if row.State == fleet.CampaignActive {
+		for _, action := range rollout.Decide(s, e.store.Now()) {
+			if err := e.apply(ctx, row, c, action); err != nil {
+				return false, Pause{}, err
+			}
+			return false, Pause{}, nil // look again: the action is an event
+		}
+	}
+	moving := 0
+	for _, n := range counts {
+		switch n.State {
+		case fleet.Changing, fleet.Revising:
+			moving += n.Targets
+		case fleet.Queued:
+			if row.State == fleet.CampaignActive {
+				moving += n.Targets
+			}
+		case fleet.Ready:
+			if row.State == fleet.CampaignActive && s.MayPropose(n.Wave, false) {
+				moving += n.Targets
+			}
+		}
+	}
+	if row.State == fleet.CampaignActive && c.Rollout.Approval != spec.ApprovalNone {
+		approved, err := e.store.ApprovedReady(ctx, name)
+		if err != nil {
+			return false, Pause{}, err
+		}
+		moving += approved
+	}
+	return moving == 0, waiting(row, s), nil
+}
+
+// apply carries out one decision of rollout's.
+func (e *Engine) apply(ctx context.Context, row store.Campaign, c *spec.Campaign, action rollout.Action) error {
+	switch a := action.(type) {
+	case rollout.OpenWave:
+		if row.OpenWaves <= a.Wave {
+			row.OpenWaves = a.Wave + 1
+			if err := e.save(ctx, &row, fmt.Sprintf("wave %d of %d opens", a.Wave+1, len(row.Waves))); err != nil {
+				return err
+			}
+		}
+		for {
+			n := 0
+			err := e.store.Tx(ctx, func(tx *store.Tx) (err error) {
+				n, err = tx.OpenWave(ctx, row.Name, a.Wave, openAtOnce, e.cfg.Actor)
+				return err
+			})
+			if err != nil || n == 0 {
+				return err
+			}
+		}
+	case rollout.AskApproval:
+		row.AskedWave = max(row.AskedWave, a.Wave+1)
+		return e.save(ctx, &row, fmt.Sprintf("wave %d is ready and waits for approval", a.Wave+1))
+	case rollout.Pause:
+		row.State, row.Reason, row.Message = fleet.CampaignPaused, a.Code, a.Reason
+		return e.save(ctx, &row, "paused: "+a.Reason)
+	case rollout.Finish:
+		row.State = fleet.CampaignDone
+		what := "finished"
+		if a.Failed > 0 {
+			what = fmt.Sprintf("finished, %d failed", a.Failed)
+		}
+		return e.save(ctx, &row, what)
+	default:
+		return fmt.Errorf("unknown decision %T", action)
+	}
+}
+
+func (e *Engine) save(ctx context.Context, row *store.Campaign, happened string) error {
+	return e.store.Tx(ctx, func(tx *store.Tx) error { return tx.SaveCampaign(ctx, row, e.cfg.Actor, happened) })
+}
+
+// snapshot is the campaign as rollout sees it.
+func snapshot(row store.Campaign, c *spec.Campaign, counts []store.Count, spent fleet.Money) rollout.Snapshot {
+	s := rollout.Snapshot{
+		State:    row.State,
+		Waves:    make([]rollout.Cohort, len(row.Waves)),
+		Gate:     rollout.Gate(c.Rollout.Gate),
+		Approval: rollout.Approval(c.Rollout.Approval),
+		DryRun:   row.DryRun,
+		Spent:    spent,
+		Limit:    c.Limits.CampaignCost,
+	}
+	if c.Change.Agent == spec.AgentScript && c.Judge.Mode == spec.JudgeOff {
+		s.Limit = rollout.NoLimit
+	}
+	for i := range s.Waves {
+		s.Waves[i] = rollout.Cohort{Opened: i < row.OpenWaves, Approved: i < row.ApprovedWave, Asked: i < row.AskedWave, Targets: map[fleet.State]int{}}
+	}
+	for _, n := range counts {
+		if n.Wave < len(s.Waves) {
+			s.Waves[n.Wave].Targets[n.State] += n.Targets
+		}
+	}
+	return s
+}
+
+// waiting says what a campaign that moves no more waits for; the message is empty when it is for nothing.
+func waiting(row store.Campaign, s rollout.Snapshot) Pause {
+	p := Pause{Campaign: row.Name}
+	switch row.State {
+	case fleet.CampaignPaused:
+		p.Code, p.Message = row.Reason, "paused: "+row.Message
+		return p
+	case fleet.CampaignDone, fleet.CampaignCanceled:
+		return p
+	}
+	open, ready := 0, 0
+	for i, w := range s.Waves {
+		open += w.Targets[fleet.Proposed]
+		if !s.MayPropose(i, false) && !s.DryRun {
+			ready += w.Targets[fleet.Ready]
+		}
+	}
+	switch {
+	case ready > 0:
+		p.Message = fmt.Sprintf("%d ready changes wait for approval (gaggle approve %s)", ready, row.Name)
+	case row.OpenWaves < len(row.Waves) && row.OpenWaves > 0:
+		h := rollout.Check(s.Waves[row.OpenWaves-1], s.Gate, s.DryRun)
+		p.Message = fmt.Sprintf("wave %d of %d waits: %s", row.OpenWaves+1, len(row.Waves), h.Why)
+	case open > 0:
+		p.Message = fmt.Sprintf("%d pull requests are open", open)
+	}
+	return p
+}
+
+// stopCanceled ends this worker's attempts at targets that a person canceled meanwhile.
+func (e *Engine) stopCanceled(ctx context.Context, name string) error {
+	e.mu.Lock()
+	running := make([]int64, 0, len(e.running))
+	for id := range e.running {
+		running = append(running, id)
+	}
+	e.mu.Unlock()
+	for _, id := range running {
+		t, err := e.store.Target(ctx, id)
+		if err != nil {
+			return err
+		}
+		if t.Campaign == name && t.State == fleet.Canceled {
+			e.mu.Lock()
+			if cancel := e.running[id]; cancel != nil {
+				cancel(errCanceled)
+			}
+			e.mu.Unlock()
+		}
+	}
+	return nil
+}
+
+var errCanceled = errors.New("a person canceled it")

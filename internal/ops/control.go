@@ -1,0 +1,100 @@
+package ops
+
+import (
+	"context"
+
+	"gaggle/internal/engine"
+	"gaggle/internal/fleet"
+)
+
+// SelectInput names a campaign, and targets of it by component reference; none for all.
+type SelectInput struct {
+	Campaign   string   `json:"campaign"`
+	Components []string `json:"components,omitempty"`
+	Why        string   `json:"why,omitempty"`
+}
+
+// Validate checks the input.
+func (in SelectInput) Validate() error {
+	if in.Campaign == "" {
+		return &fleet.Error{Code: fleet.CodeInvalid, Message: "no campaign is named", Hint: "gaggle status lists the campaigns"}
+	}
+	return nil
+}
+
+// CountOutput says how many targets were concerned.
+type CountOutput struct {
+	Targets int `json:"targets"`
+}
+
+func (in SelectInput) selection() engine.Selection {
+	sel := engine.Selection{Campaign: in.Campaign}
+	for _, ref := range in.Components {
+		sel.Components = append(sel.Components, fleet.Ref(fleet.ParseRef(ref, "component", "")))
+	}
+	return sel
+}
+
+func (o *Ops) control(ctx context.Context, in SelectInput, do func(e *engine.Engine, sel engine.Selection) (int, error)) (*CountOutput, error) {
+	if err := in.Validate(); err != nil {
+		return nil, err
+	}
+	if _, err := o.store.Campaign(ctx, in.Campaign); err != nil {
+		return nil, err
+	}
+	e, err := o.engine(ctx, 1, false)
+	if err != nil {
+		return nil, err
+	}
+	n, err := do(e, in.selection())
+	return &CountOutput{Targets: n}, err
+}
+
+// Approve lets ready targets be proposed.
+func (o *Ops) Approve(ctx context.Context, in SelectInput) (*CountOutput, error) {
+	return o.control(ctx, in, func(e *engine.Engine, sel engine.Selection) (int, error) { return e.Approve(ctx, sel, o.cfg.Actor) })
+}
+
+// Retry queues failed targets again; named ones also from other rests.
+func (o *Ops) Retry(ctx context.Context, in SelectInput) (*CountOutput, error) {
+	return o.control(ctx, in, func(e *engine.Engine, sel engine.Selection) (int, error) { return e.Retry(ctx, sel, o.cfg.Actor) })
+}
+
+// Rerun queues targets again whose base or change is new.
+func (o *Ops) Rerun(ctx context.Context, in SelectInput) (*CountOutput, error) {
+	if err := o.Refresh(ctx); err != nil {
+		return nil, err
+	}
+	repos, err := o.store.Repositories(ctx)
+	if err != nil {
+		return nil, err
+	}
+	heads := make(map[string]string, len(repos))
+	for _, r := range repos {
+		heads[r.Name] = r.Tree
+	}
+	return o.control(ctx, in, func(e *engine.Engine, sel engine.Selection) (int, error) { return e.Rerun(ctx, sel, heads, o.cfg.Actor) })
+}
+
+// Pause stops new steps of a campaign.
+func (o *Ops) Pause(ctx context.Context, in SelectInput) (*CountOutput, error) {
+	why := in.Why
+	if why == "" {
+		why = "paused by " + o.cfg.Actor
+	}
+	return o.control(ctx, in, func(e *engine.Engine, sel engine.Selection) (int, error) {
+		return 0, e.Pause(ctx, sel.Campaign, o.cfg.Actor, why)
+	})
+}
+
+// Resume lets a paused campaign go on.
+func (o *Ops) Resume(ctx context.Context, in SelectInput) (*CountOutput, error) {
+	return o.control(ctx, in, func(e *engine.Engine, sel engine.Selection) (int, error) {
+		return 0, e.Resume(ctx, sel.Campaign, o.cfg.Actor)
+	})
+}
+
+// Cancel stops a campaign, or some of its targets, for good.
+func (o *Ops) Cancel(ctx context.Context, in SelectInput) (*CountOutput, error) {
+	return o.control(ctx, in, func(e *engine.Engine, sel engine.Selection) (int, error) { return e.Cancel(ctx, sel, o.cfg.Actor) })
+}

@@ -1,0 +1,106 @@
+package ops
+
+import (
+	"context"
+	"fmt"
+
+	"gaggle/internal/engine"
+	"gaggle/internal/fleet"
+	"gaggle/internal/store"
+)
+
+// TargetsInput lists a campaign's targets.
+type TargetsInput struct {
+	Campaign string        `json:"campaign"`
+	States   []fleet.State `json:"states,omitempty"`
+	Owner    string        `json:"owner,omitempty"`
+	After    int64         `json:"after,omitempty"` // the last ID of the page before
+	Limit    int           `json:"limit,omitempty"` // Defaults to 1000
+}
+
+// Targets lists targets by ID, a page at a time.
+func (o *Ops) Targets(ctx context.Context, in TargetsInput) ([]fleet.Target, error) {
+	return o.store.Targets(ctx, store.Filter{Campaign: in.Campaign, States: in.States, Owner: in.Owner, After: in.After, Limit: in.Limit})
+}
+
+// TargetInput names one target.
+type TargetInput struct {
+	Campaign  string `json:"campaign"`
+	Component string `json:"component"`
+	Attempt   int    `json:"attempt,omitempty"` // number; 0 for the newest
+}
+
+// TargetDetail is everything that is known of a target.
+type TargetDetail struct {
+	fleet.Target
+	AttemptList []fleet.Attempt `json:"attemptList"`
+	Events      []store.Event   `json:"events"`
+}
+
+func (o *Ops) target(ctx context.Context, in TargetInput) (fleet.Target, error) {
+	if _, err := o.store.Campaign(ctx, in.Campaign); err != nil {
+		return fleet.Target{}, err
+	}
+	ref := fleet.Ref(fleet.ParseRef(in.Component, "component", ""))
+	got, err := o.store.Targets(ctx, store.Filter{Campaign: in.Campaign, Component: ref})
+	if err == nil && len(got) == 0 {
+		err = &fleet.Error{Code: fleet.CodeNotFound, Message: fmt.Sprintf("campaign %q has no target %s", in.Campaign, ref), Hint: "gaggle status " + in.Campaign + " --targets lists them"}
+	}
+	if err != nil {
+		return fleet.Target{}, err
+	}
+	return got[0], nil
+}
+
+// Show tells everything about one target.
+func (o *Ops) Show(ctx context.Context, in TargetInput) (*TargetDetail, error) {
+	t, err := o.target(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	d := &TargetDetail{Target: t}
+	if d.AttemptList, err = o.store.Attempts(ctx, t.ID); err != nil {
+		return nil, err
+	}
+	d.Events, err = o.store.Events(ctx, in.Campaign, t.ID, 0, 1000)
+	return d, err
+}
+
+// Diff returns the target's diff: what is proposed, or the best effort of an attempt that failed.
+func (o *Ops) Diff(ctx context.Context, in TargetInput) ([]byte, error) {
+	t, err := o.target(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	if t.DiffKey == "" {
+		return nil, &fleet.Error{Code: fleet.CodeNotFound, Message: fmt.Sprintf("%s is %s and has no diff", t.Component, t.State)}
+	}
+	return o.store.GetRecord(ctx, t.DiffKey)
+}
+
+// Record returns what an attempt left under a name: "log" is what the agent printed, "transcript" its traffic with models.
+func (o *Ops) Record(ctx context.Context, in TargetInput, name string) ([]byte, error) {
+	t, err := o.target(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	attempts, err := o.store.Attempts(ctx, t.ID)
+	if err != nil {
+		return nil, err
+	}
+	for i := len(attempts) - 1; i >= 0; i-- {
+		if a := attempts[i]; in.Attempt == 0 || a.Number == in.Attempt {
+			data, err := o.store.GetRecord(ctx, engine.RecordKey(a.ID, name))
+			if fleet.CodeOf(err) == fleet.CodeNotFound && err != nil {
+				return nil, &fleet.Error{Code: fleet.CodeNotFound, Message: fmt.Sprintf("attempt %d at %s left no %s", a.Number, t.Component, name)}
+			}
+			return data, err
+		}
+	}
+	return nil, &fleet.Error{Code: fleet.CodeNotFound, Message: fmt.Sprintf("%s has no such attempt", t.Component), Hint: "gaggle show lists its attempts"}
+}
+
+// Events lists a campaign's events after a sequence number, oldest first, at most limit.
+func (o *Ops) Events(ctx context.Context, campaign string, after int64, limit int) ([]store.Event, error) {
+	return o.store.Events(ctx, campaign, 0, after, limit)
+}

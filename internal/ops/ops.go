@@ -1,0 +1,169 @@
+package ops
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"gaggle/internal/agent"
+	"gaggle/internal/attempt"
+	"gaggle/internal/engine"
+	"gaggle/internal/fleet"
+	"gaggle/internal/forge"
+	"gaggle/internal/forge/local"
+	"gaggle/internal/gateway"
+	"gaggle/internal/git"
+	"gaggle/internal/publish"
+	"gaggle/internal/redact"
+	"gaggle/internal/sandbox"
+	"gaggle/internal/search"
+	"gaggle/internal/store"
+)
+
+// Config says where Gaggle keeps its things and what it may use.
+type Config struct {
+	// Data is the folder of mirrors, indexes, checkouts, the local forge and, without Database, the database. Made when missing.
+	Data string
+	// Database is a postgres:// URL. Defaults to Data/gaggle.db, an SQLite file.
+	Database string
+	// Sandbox is sandbox.Bubblewrap or sandbox.None. Defaults to bubblewrap.
+	Sandbox string
+	// Models says how models are reached. Defaults to none.
+	Models Models
+	// Actor is written into events for what people do. Defaults to the user's name.
+	Actor string
+	// Clock tells the time. Defaults to time.Now.
+	Clock func() time.Time
+	// VerifyCommand starts the verifiers inside a sandbox; the face that owns the program sets it.
+	VerifyCommand []string
+}
+
+// Ops is an open data folder. Its methods may be called from many goroutines.
+type Ops struct {
+	cfg     Config
+	store   *store.Store
+	git     *git.Store
+	index   *search.Index
+	redact  *redact.Redactor
+	forge   *local.Forge
+	publish *publish.Publisher
+}
+
+// Open opens the data folder. It starts no process and asks no network.
+func Open(ctx context.Context, cfg Config) (*Ops, error) {
+	if cfg.Data == "" {
+		return nil, &fleet.Error{Code: fleet.CodeInvalid, Message: "no data folder is named", Hint: "use --data DIR, or set GAGGLE_DATA"}
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	if cfg.Actor == "" {
+		cfg.Actor = os.Getenv("USER")
+	}
+	if cfg.Actor == "" {
+		cfg.Actor = "somebody"
+	}
+	data, err := filepath.Abs(cfg.Data)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Data = data
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return nil, &fleet.Error{Code: fleet.CodeInvalid, Message: "the data folder cannot be made", Hint: "name another one with --data DIR", Err: err}
+	}
+	if cfg.Database == "" {
+		cfg.Database = filepath.Join(data, "gaggle.db")
+	}
+	o := &Ops{cfg: cfg, redact: redact.New(cfg.Models.secrets()...)}
+	if o.git, err = git.Open(git.Config{Dir: filepath.Join(data, "mirrors"), AllowFile: true}); err != nil {
+		return nil, err
+	}
+	if o.forge, err = local.New(local.Config{Dir: filepath.Join(data, "forge"), Git: o.git, Now: cfg.Clock}); err != nil {
+		return nil, err
+	}
+	o.index = search.Open(search.Config{Dir: filepath.Join(data, "index"), Trees: trees{o.git}})
+	o.publish = publish.New(publish.Config{Git: o.git, Forge: o.forgeNamed})
+	if o.store, err = store.Open(ctx, store.Config{URL: cfg.Database, Clock: cfg.Clock}); err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+// Close releases the data folder.
+func (o *Ops) Close() { o.store.Close() }
+
+// forgeNamed finds a forge by the name that repositories carry.
+func (o *Ops) forgeNamed(name string) (forge.Forge, error) {
+	if name == "local" || name == "" {
+		return o.forge, nil
+	}
+	return nil, &fleet.Error{Code: fleet.CodeUnsupported, Message: fmt.Sprintf("there is no forge %q", name), Hint: "the built-in one is called local"}
+}
+
+// engine makes an engine with everything that attempts need; withSandbox is false for commands that start none.
+func (o *Ops) engine(ctx context.Context, parallel int, withSandbox bool) (*engine.Engine, error) {
+	cfg := engine.Config{Store: o.store, Publisher: o.publish, Parallel: parallel}
+	if cfg.Parallel <= 0 {
+		cfg.Parallel = runtime.NumCPU()
+	}
+	if withSandbox {
+		runner, err := o.runner(ctx)
+		if err != nil {
+			return nil, err
+		}
+		cfg.Changer = runner
+	}
+	return engine.New(cfg), nil
+}
+
+func (o *Ops) runner(ctx context.Context) (*attempt.Runner, error) {
+	box, err := sandbox.New(ctx, sandbox.Config{Kind: o.cfg.Sandbox, Dir: o.cfg.Data})
+	if err != nil {
+		return nil, err
+	}
+	door, err := gateway.New(gateway.Config{Upstreams: o.cfg.Models.upstreams(), Redactor: o.redact})
+	if err != nil {
+		return nil, err
+	}
+	work := filepath.Join(o.cfg.Data, "work")
+	if err := o.sweep(ctx, work); err != nil {
+		return nil, err
+	}
+	agents := map[string]agent.Agent{}
+	for _, a := range o.agents() {
+		agents[a.Name()] = a
+	}
+	return attempt.New(attempt.Config{
+		Git: o.git, Sandbox: box, Gateway: door, Agents: agents, Judge: o.cfg.Models.judge,
+		WorkDir: work, Model: o.cfg.Models.Model, VerifyCommand: o.cfg.VerifyCommand, Redact: o.redact,
+	}), nil
+}
+
+// sweep removes the folders of attempts that no longer run: what a killed process left.
+func (o *Ops) sweep(ctx context.Context, work string) error {
+	entries, err := os.ReadDir(work)
+	if errors.Is(err, os.ErrNotExist) || err == nil && len(entries) == 0 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	running, err := o.store.RunningAttempts(ctx)
+	if err != nil {
+		return err
+	}
+	keep := map[string]bool{}
+	for _, id := range running {
+		keep[fmt.Sprint(id)] = true
+	}
+	for _, e := range entries {
+		if !keep[e.Name()] {
+			attempt.RemoveAll(filepath.Join(work, e.Name()))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,87 @@
+package ops
+
+import (
+	"context"
+	"slices"
+
+	"gaggle/internal/fleet"
+	"gaggle/internal/forge"
+)
+
+// PullsInput narrows a list of pull requests on the local forge.
+type PullsInput struct {
+	Repository string        `json:"repository,omitempty"`
+	States     []forge.State `json:"states,omitempty"`
+}
+
+// Pulls lists pull requests, newest first.
+func (o *Ops) Pulls(ctx context.Context, in PullsInput) ([]forge.Pull, error) {
+	var repo *fleet.Repository
+	if in.Repository != "" {
+		r, err := o.store.Repository(ctx, in.Repository)
+		if err != nil {
+			return nil, err
+		}
+		repo = &r.Repository
+	}
+	pulls := []forge.Pull{}
+	for p, err := range o.forge.List(ctx, repo, in.States...) {
+		if err != nil && p.Number == 0 {
+			return nil, err
+		}
+		pulls = append(pulls, p)
+	}
+	return pulls, nil
+}
+
+// PullInput names a pull request.
+type PullInput struct {
+	Repository string       `json:"repository"`
+	Number     int          `json:"number"`
+	Method     forge.Method `json:"method,omitempty"`
+	Comment    string       `json:"comment,omitempty"`
+}
+
+// Validate checks the input.
+func (in PullInput) Validate() error {
+	if in.Repository == "" || in.Number <= 0 {
+		return &fleet.Error{Code: fleet.CodeInvalid, Message: "name a repository and a pull request's number", Hint: "gaggle pr list shows both"}
+	}
+	if in.Method != "" && !slices.Contains([]forge.Method{forge.MethodMerge, forge.MethodSquash, forge.MethodRebase}, in.Method) {
+		return &fleet.Error{Code: fleet.CodeInvalid, Message: "there is no merge method " + string(in.Method), Hint: "merge, squash or rebase"}
+	}
+	return nil
+}
+
+func (o *Ops) pull(ctx context.Context, in PullInput, do func(fleet.Repository) error) (forge.Pull, error) {
+	if err := in.Validate(); err != nil {
+		return forge.Pull{}, err
+	}
+	repo, err := o.store.Repository(ctx, in.Repository)
+	if err != nil {
+		return forge.Pull{}, err
+	}
+	if do != nil {
+		if err := do(repo.Repository); err != nil {
+			return forge.Pull{}, err
+		}
+	}
+	return o.forge.Get(ctx, repo.Repository, in.Number)
+}
+
+// Pull reads one pull request of the local forge.
+func (o *Ops) Pull(ctx context.Context, in PullInput) (forge.Pull, error) {
+	return o.pull(ctx, in, nil)
+}
+
+// MergePull merges one.
+func (o *Ops) MergePull(ctx context.Context, in PullInput) (forge.Pull, error) {
+	return o.pull(ctx, in, func(r fleet.Repository) error {
+		return o.forge.Merge(ctx, r, in.Number, forge.MergeSpec{Method: in.Method})
+	})
+}
+
+// ClosePull closes one without a merge.
+func (o *Ops) ClosePull(ctx context.Context, in PullInput) (forge.Pull, error) {
+	return o.pull(ctx, in, func(r fleet.Repository) error { return o.forge.Close(ctx, r, in.Number, in.Comment) })
+}

@@ -1,0 +1,192 @@
+package ops
+
+import (
+	"context"
+
+	"gaggle/internal/engine"
+	"gaggle/internal/fleet"
+	"gaggle/internal/store"
+)
+
+// RunInput starts a campaign, or goes on with it.
+type RunInput struct {
+	File     string   `json:"file,omitempty"`     // a campaign file: planned, then run
+	Campaign string   `json:"campaign,omitempty"` // instead of File: go on with what was planned
+	DryRun   bool     `json:"dryRun,omitempty"`
+	Only     []string `json:"only,omitempty"`
+	Limit    int      `json:"limit,omitempty"`
+	Parallel int      `json:"parallel,omitempty"` // attempts at once; 0 for the campaign's, or one a processor
+}
+
+// Validate checks the input.
+func (in RunInput) Validate() error {
+	if (in.File == "") == (in.Campaign == "") {
+		return &fleet.Error{Code: fleet.CodeInvalid, Message: "name a campaign file, or a campaign to go on with", Hint: "gaggle run campaign.yaml"}
+	}
+	if in.Parallel < 0 || in.Limit < 0 {
+		return &fleet.Error{Code: fleet.CodeInvalid, Message: "--parallel and --limit take positive numbers"}
+	}
+	return nil
+}
+
+// RunOutput is where a run ended.
+type RunOutput struct {
+	Status Status         `json:"status"`
+	Waits  []engine.Pause `json:"waits"`
+}
+
+// Run plans the campaign, stores it, and works it until nothing is left that can be done now. progress, when not nil, is called with every new
+// event, in order, while the run goes on.
+func (o *Ops) Run(ctx context.Context, in RunInput, progress func(store.Event)) (*RunOutput, error) {
+	if err := in.Validate(); err != nil {
+		return nil, err
+	}
+	name := in.Campaign
+	var p *Plan
+	parallel := in.Parallel
+	if in.File != "" {
+		c, err := ReadCampaign(in.File)
+		if err != nil {
+			return nil, err
+		}
+		name = c.Metadata.Name
+		if parallel == 0 {
+			parallel = c.Limits.Parallel
+		}
+		if err := o.Refresh(ctx); err != nil {
+			return nil, err
+		}
+		if p, err = o.planSpec(ctx, c, PlanInput{File: in.File, Only: in.Only, Limit: in.Limit}); err != nil {
+			return nil, err
+		}
+	}
+	e, err := o.engine(ctx, parallel, true)
+	if err != nil {
+		return nil, err
+	}
+	after, err := o.store.LastSeq(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if p != nil {
+		if err := o.start(ctx, e, p, in.DryRun); err != nil {
+			return nil, err
+		}
+	} else if _, err := o.store.Campaign(ctx, name); err != nil {
+		return nil, err
+	}
+	stop := o.tail(ctx, name, after, progress)
+	waits, err := e.Run(ctx, []string{name})
+	if tailErr := stop(); err == nil {
+		err = tailErr
+	}
+	if err != nil {
+		return nil, err
+	}
+	status, err := o.Status(ctx, StatusInput{Campaign: name})
+	if err != nil {
+		return nil, err
+	}
+	return &RunOutput{Status: *status, Waits: waits}, nil
+}
+
+// start stores a plan.
+func (o *Ops) start(ctx context.Context, e *engine.Engine, p *Plan, dryRun bool) error {
+	components, err := o.store.Components(ctx)
+	if err != nil {
+		return err
+	}
+	byRef := make(map[string]fleet.Component, len(components))
+	perRepo := map[string]int{}
+	for _, c := range components {
+		byRef[c.Ref] = c
+		perRepo[c.Repository]++
+	}
+	alone := map[string]bool{}
+	for name, n := range perRepo {
+		alone[name] = n == 1
+	}
+	return e.Start(ctx, p.enginePlan(byRef, alone, dryRun), o.cfg.Actor)
+}
+
+// Status is where campaigns stand.
+type Status struct {
+	Campaigns []CampaignStatus `json:"campaigns"`
+}
+
+// CampaignStatus is where one campaign stands.
+type CampaignStatus struct {
+	store.Campaign
+	Targets int                 `json:"targets"`
+	States  map[fleet.State]int `json:"states"`
+	ByWave  []WaveStatus        `json:"byWave"`
+	Spent   fleet.Money         `json:"spent"` // micro-dollars
+	Calls   int64               `json:"calls"` // to models
+	Tokens  int64               `json:"tokens"`
+}
+
+// WaveStatus is where one wave stands.
+type WaveStatus struct {
+	Wave   int                 `json:"wave"` // 1-based
+	Open   bool                `json:"open"`
+	States map[fleet.State]int `json:"states"`
+}
+
+// StatusInput asks for one campaign, or for all.
+type StatusInput struct {
+	Campaign string `json:"campaign,omitempty"`
+}
+
+// Status counts targets by campaign, wave and state.
+func (o *Ops) Status(ctx context.Context, in StatusInput) (*Status, error) {
+	var rows []store.Campaign
+	var err error
+	if in.Campaign != "" {
+		var row store.Campaign
+		row, err = o.store.Campaign(ctx, in.Campaign)
+		rows = []store.Campaign{row}
+	} else {
+		rows, err = o.store.Campaigns(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	counts, err := o.store.Counts(ctx, in.Campaign)
+	if err != nil {
+		return nil, err
+	}
+	out := &Status{Campaigns: []CampaignStatus{}}
+	for _, row := range rows {
+		cs := CampaignStatus{Campaign: row, States: map[fleet.State]int{}}
+		for i := range row.Waves {
+			cs.ByWave = append(cs.ByWave, WaveStatus{Wave: i + 1, Open: i < row.OpenWaves, States: map[fleet.State]int{}})
+		}
+		for _, c := range counts {
+			if c.Campaign != row.Name {
+				continue
+			}
+			cs.Targets += c.Targets
+			cs.States[c.State] += c.Targets
+			if c.Wave < len(cs.ByWave) {
+				cs.ByWave[c.Wave].States[c.State] += c.Targets
+			}
+		}
+		spent, err := o.store.Spent(ctx, engine.ScopeCampaign(row.Name))
+		if err != nil {
+			return nil, err
+		}
+		cs.Spent, cs.Calls, cs.Tokens = spent.Cost, spent.Calls, spent.Tokens
+		out.Campaigns = append(out.Campaigns, cs)
+	}
+	return out, nil
+}
+
+// Failed says how many targets of all the campaigns failed.
+func (s Status) Failed() int {
+	n := 0
+	for _, c := range s.Campaigns {
+		n += c.States[fleet.Failed]
+	}
+	return n
+}
+
