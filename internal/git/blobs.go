@@ -54,7 +54,7 @@ func (s *Store) blobs(ctx context.Context, gitDir string, distrust func()) (*Blo
 		var out io.ReadCloser
 		if out, err = r.cmd.StdoutPipe(); err == nil {
 			r.out = bufio.NewReaderSize(out, 64<<10)
-			err = r.cmd.Start()
+			err = s.starter.start(r.cmd)
 		}
 	}
 	if err != nil {

@@ -34,6 +34,7 @@ type Store struct {
 	cfg     Config
 	program string
 	path    string // PATH of the processes
+	starter starter
 	busy    keyed  // keeps this process's goroutines from polling for each other's file locks
 }
 

@@ -70,7 +70,7 @@ func (s *Store) list(ctx context.Context, gitDir, tree string, each func(Entry) 
 	if err != nil {
 		return err
 	}
-	if err := cmd.Start(); err != nil {
+	if err := s.starter.start(cmd); err != nil {
 		return err
 	}
 	in := bufio.NewReaderSize(out, 64<<10)

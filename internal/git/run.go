@@ -106,9 +106,11 @@ func (s *Store) run(ctx context.Context, c command) error {
 	cmd.Stdout = c.stdout
 	var err error
 	if c.secret == nil {
-		err = cmd.Run()
+		if err = s.starter.start(cmd); err == nil {
+			err = cmd.Wait()
+		}
 	} else {
-		err = runWithSecret(cmd, c.secret)
+		err = s.runWithSecret(cmd, c.secret)
 	}
 	return s.finish(ctx, cmd, stderr, subcommand(c.args), err)
 }
@@ -179,14 +181,14 @@ func (s *Store) finish(ctx context.Context, cmd *exec.Cmd, stderr *tail, sub str
 	return &failure{sub: sub, exit: exit, stderr: clean(stderr.String()), err: err}
 }
 
-func runWithSecret(cmd *exec.Cmd, secret []byte) error {
+func (s *Store) runWithSecret(cmd *exec.Cmd, secret []byte) error {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return err
 	}
 	defer r.Close()
 	cmd.ExtraFiles = []*os.File{r}
-	if err := cmd.Start(); err != nil {
+	if err := s.starter.start(cmd); err != nil {
 		w.Close()
 		return err
 	}

@@ -11,3 +11,8 @@ import (
 func ownGroup(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 }
+
+// starter starts processes; only Linux needs more than that.
+type starter struct{}
+
+func (*starter) start(cmd *exec.Cmd) error { return cmd.Start() }

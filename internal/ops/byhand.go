@@ -1,26 +1,14 @@
 package ops
 
 import (
-	"bytes"
 	"context"
-	"io"
 	"os"
 	"path/filepath"
 
-	"gaggle/internal/agent"
-	"gaggle/internal/agent/script"
 	"gaggle/internal/fleet"
-	"gaggle/internal/gateway"
 	"gaggle/internal/sandbox"
 	"gaggle/internal/verify"
 )
-
-// agents lists the drivers of this machine.
-func (o *Ops) agents() []agent.Agent { return []agent.Agent{script.Agent{}} }
-
-var _ = io.Discard
-var _ = gateway.NoLimit
-var _ = bytes.MinRead
 
 // VerifyInput names a checkout.
 type VerifyInput struct {

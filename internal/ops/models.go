@@ -4,6 +4,9 @@ import (
 	"net/http"
 	"strings"
 
+	"gaggle/internal/agent"
+	"gaggle/internal/agent/native"
+	"gaggle/internal/agent/script"
 	"gaggle/internal/fleet"
 	"gaggle/internal/gateway"
 	"gaggle/internal/judge"
@@ -113,4 +116,17 @@ func or(a, b string) string {
 		return a
 	}
 	return b
+}
+
+// agents lists the drivers of this machine.
+func (m Models) agents() ([]agent.Agent, error) {
+	upstream, format, err := m.upstreamOf(m.Model)
+	if err != nil {
+		upstream, format = "anthropic", wire.Messages // the gateway says what is missing when a model is asked for
+	}
+	own, err := native.New(native.Config{Format: format, Upstream: upstream, Model: m.Model})
+	if err != nil {
+		return nil, err
+	}
+	return []agent.Agent{script.Agent{}, own}, nil
 }

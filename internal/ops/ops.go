@@ -133,8 +133,12 @@ func (o *Ops) runner(ctx context.Context) (*attempt.Runner, error) {
 	if err := o.sweep(ctx, work); err != nil {
 		return nil, err
 	}
+	drivers, err := o.cfg.Models.agents()
+	if err != nil {
+		return nil, err
+	}
 	agents := map[string]agent.Agent{}
-	for _, a := range o.agents() {
+	for _, a := range drivers {
 		agents[a.Name()] = a
 	}
 	return attempt.New(attempt.Config{
