@@ -11,30 +11,36 @@ import (
 	"strings"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"gaggle/internal/fleet"
 )
 
 // bwrap runs commands under bubblewrap.
 type bwrap struct {
 	program string
+	version version
 	layout  layout
-	filter  []byte // the system call filter, as bubblewrap reads it
+	filter  string // the system call filter, as bubblewrap reads it
+	self    string // this program
 	limits  Limits
+	groups  *cgroups
+	user    *understudy // nil unless gaggle runs as root
 }
 
 func (b *bwrap) Run(ctx context.Context, spec Spec) (Result, error) {
-	spec, err := spec.prepared(b.limits, b.layout.path)
+	spec, err := spec.prepared(b.limits, b.layout.path, b.layout.env)
 	if err != nil {
 		return Result{}, err
 	}
-	if err := ctx.Err(); err != nil {
-		return Result{}, &fleet.Error{Code: fleet.CodeInterrupted, Message: "the command was not started", Err: context.Cause(ctx)}
+	if ctx.Err() != nil {
+		return Result{}, interrupted(ctx)
 	}
 	out := newOutput(spec.Limits.Output)
 	c, err := b.start(spec, out)
 	if err != nil {
 		out.finish()
-		return Result{}, err
+		return Result{}, fleet.Errorf(fleet.CodeSandbox, "sandbox: %w", err)
 	}
 	return supervise(ctx, c, out, spec.Limits.Wall)
 }
@@ -42,111 +48,202 @@ func (b *bwrap) Run(ctx context.Context, spec Spec) (Result, error) {
 // start starts bubblewrap. It reads its options from a pipe, so that until they are written it waits, without a child
 // and without having touched anything: time to put it under its limits. They are also kept from the list of processes.
 func (b *bwrap) start(spec Spec, out *output) (_ *jail, err error) {
-	c := &jail{argv0: spec.Argv[0], errors: &head{dst: spec.Stderr}, done: make(chan struct{})}
-	var child []*os.File // closed here after the start
+	for _, m := range spec.binds() {
+		if _, err := os.Stat(m.Host); err != nil {
+			return nil, err
+		}
+	}
+	c := &jail{errors: &head{dst: spec.Stderr}, ended: make(chan struct{})}
 	defer func() {
-		for _, f := range child {
-			f.Close()
+		if err != nil {
+			c.tidy()
 		}
 	}()
-	fail := func(err error) (*jail, error) {
-		return nil, fleet.Errorf(fleet.CodeSandbox, "sandbox: %w", err)
-	}
-	stdin, err := c.stdin(spec.Stdin)
-	if err != nil {
-		return fail(err)
-	}
-	child = append(child, stdin)
-	stdout, err := out.pipe(outWriter(spec, c.errors))
-	if err != nil {
-		return fail(err)
-	}
-	child = append(child, stdout)
-	stderr := stdout
-	if !same(spec.Stdout, spec.Stderr) {
-		if stderr, err = out.pipe(c.errors); err != nil {
-			return fail(err)
-		}
-		child = append(child, stderr)
-	}
-	files := []*os.File{stdin, stdout, stderr}
-	pass := func(f *os.File) int { // gives f to the child
-		files = append(files, f)
-		child = append(child, f)
-		return len(files) - 1
+	d := descriptors{}
+	defer d.close()
+	if err := c.stdio(spec, out, &d); err != nil {
+		return nil, err
 	}
 	options, feed, err := os.Pipe()
 	if err != nil {
-		return fail(err)
+		return nil, err
 	}
 	defer feed.Close()
-	optionsFD := pass(options)
 	status, statusEnd, err := os.Pipe()
 	if err != nil {
-		return fail(err)
+		d.add(options)
+		return nil, err
 	}
-	statusFD := pass(statusEnd)
+	c.status = status
+	optionsFD, statusFD := d.add(options), d.add(statusEnd)
 
-	var contentErr error
-	content := func(data string) int {
-		f, err := memfile(data)
+	argv := spec.Argv
+	if spec.Door != "" {
+		h, theirs, err := newHatch(spec.Door)
 		if err != nil {
-			contentErr = errors.Join(contentErr, err)
-			return -1
+			return nil, err
 		}
-		return pass(f)
-	}
-	args := b.layout.bwrapArgs(spec, func(host string) string { return host }, content)
-	args = append(args, "--seccomp", strconv.Itoa(content(string(b.filter))), "--json-status-fd", strconv.Itoa(statusFD))
-	if contentErr != nil {
-		status.Close()
-		return fail(contentErr)
+		c.hatch = h
+		argv = append([]string{Self, openDoor, strconv.Itoa(d.add(theirs))}, argv...)
+		spec.Mounts = append(spec.Mounts, Mount{Host: b.self, Inside: Self})
+	} else if b.self != "" && spec.mentions(Self) {
+		spec.Mounts = append(spec.Mounts, Mount{Host: b.self, Inside: Self})
 	}
 
-	argv := append([]string{"bwrap", "--args", strconv.Itoa(optionsFD), "--"}, spec.Argv...)
-	started := make(chan error)
-	go func() {
-		// The kernel sends the death signal when the starting thread ends, so that thread is kept for as long as the
-		// command runs.
-		runtime.LockOSThread()
-		var err error
-		c.process, err = os.StartProcess(b.program, argv, &os.ProcAttr{
-			Dir: "/", Env: []string{}, Files: files,
-			Sys: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setsid: true},
-		})
-		started <- err
-		if err == nil {
-			<-c.done
-		}
-	}()
-	if err := <-started; err != nil {
-		status.Close()
-		return fail(err)
+	source := func(m Mount) string { return m.Host }
+	if b.user != nil {
+		c.staging = b.user.staging()
+		source = c.staging.place
 	}
-	c.status.Go(func() { c.readStatus(status) })
-	if _, err := io.WriteString(feed, strings.Join(args, "\x00")+"\x00"); err != nil {
+	args := b.layout.bwrapArgs(spec, source, d.content)
+	args = append(args, "--seccomp", strconv.Itoa(d.content(b.filter)), "--json-status-fd", strconv.Itoa(statusFD))
+	if d.err != nil {
+		return nil, d.err
+	}
+	if c.group, err = b.groups.make(spec.Limits); err != nil {
+		return nil, err
+	}
+	attr := &os.ProcAttr{Dir: "/", Env: []string{}, Files: d.files,
+		Sys: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setsid: true}}
+	if b.user != nil {
+		id := uint32(b.user.id)
+		attr.Sys.Credential = &syscall.Credential{Uid: id, Gid: id, Groups: []uint32{}}
+	}
+	err = c.launch(b.program, append([]string{"bwrap", "--args", strconv.Itoa(optionsFD), "--"}, argv...), attr, spec.Limits)
+	if c.process == nil {
+		return nil, err
+	}
+	d.close() // what is the child's, so that only the child's end keeps a pipe open
+	c.readStatus()
+	c.openDoor()
+	c.watch = newWatch(spec, c.group)
+	if err == nil {
+		_, err = io.WriteString(feed, strings.Join(args, "\x00")+"\x00")
+	}
+	if err != nil {
 		c.kill()
+		feed.Close()
 		c.wait()
-		return fail(fmt.Errorf("bubblewrap did not read its options: %w", err))
+		return nil, fmt.Errorf("putting bubblewrap under its limits: %w", err)
 	}
+	c.watch.begin(c.root)
 	return c, nil
 }
 
-// outWriter is where stdout goes: with one writer for both, what bubblewrap says about itself comes that way.
-func outWriter(spec Spec, errors *head) io.Writer {
-	if same(spec.Stdout, spec.Stderr) {
-		return errors
+// bind puts the waiting bubblewrap under its limits. It runs on the thread that started it.
+func (c *jail) bind(l Limits) error {
+	pid := c.process.Pid
+	if err := c.group.add(pid); err != nil {
+		return err
 	}
-	return spec.Stdout
+	limits := map[int]uint64{unix.RLIMIT_FSIZE: uint64(l.FileSize), unix.RLIMIT_CORE: 0}
+	if c.group.pids == "" {
+		// The kernel counts a user's processes wherever they run, and later only those in the sandbox: the limit has to
+		// let bubblewrap itself start. The watchdog counts exactly.
+		limits[unix.RLIMIT_NPROC] = uint64(l.Processes + keepers + tasks())
+	}
+	err := c.staging.asReal(func() error {
+		for resource, value := range limits {
+			if err := unix.Prlimit(pid, resource, &unix.Rlimit{Cur: value, Max: value}, nil); err != nil {
+				return fmt.Errorf("setting resource limits: %w", err)
+			}
+		}
+		return nil
+	})
+	// When the whole machine runs out of memory, this goes first.
+	return errors.Join(err, os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte("800"), 0))
 }
 
-// New makes the sandbox that cfg asks for, or says with CodeNotReady and a hint what this machine lacks for it.
-func New(ctx context.Context, cfg Config) (Sandbox, error) {
-	switch cfg.Kind {
-	case None:
-		return newNone(cfg), nil
-	case "", Bubblewrap:
-		return newBwrap(ctx, cfg)
+// tasks returns how many processes and threads this machine has.
+func tasks() int {
+	text, _ := os.ReadFile("/proc/loadavg")
+	if f := strings.Fields(string(text)); len(f) > 3 {
+		_, all, _ := strings.Cut(f[3], "/")
+		return int(number(all))
 	}
-	return nil, fleet.Errorf(fleet.CodeInvalid, "%q is not a kind of sandbox: %s or %s", cfg.Kind, Bubblewrap, None)
+	return 1 << 15
+}
+
+// launch starts the program on a thread that is kept for as long as the program runs: the kernel sends the death signal
+// when the thread that started a process ends, not when the whole program does.
+//
+// It leaves the process in c, also when putting it under its limits failed afterwards.
+func (c *jail) launch(program string, argv []string, attr *os.ProcAttr, l Limits) error {
+	started := make(chan error, 1)
+	onOwnThread(func() {
+		if c.staging != nil {
+			if err := c.staging.set(); err != nil {
+				started <- err
+				return
+			}
+		}
+		// What this process inherited without knowing is not for those that it starts.
+		if err := unix.CloseRange(3, 1<<31, unix.CLOSE_RANGE_CLOEXEC); err != nil && !errors.Is(err, unix.ENOSYS) {
+			started <- err
+			return
+		}
+		var err error
+		if c.process, err = os.StartProcess(program, argv, attr); err != nil {
+			started <- err
+			return
+		}
+		started <- c.bind(l)
+		<-c.ended
+	})
+	return <-started
+}
+
+// onOwnThread runs f on a thread that nothing else uses and that ends with f: f may change the thread's namespaces. The
+// main thread cannot end, so it is passed over.
+func onOwnThread(f func()) {
+	go func() {
+		runtime.LockOSThread()
+		if unix.Gettid() != os.Getpid() {
+			f()
+			return
+		}
+		elsewhere := make(chan struct{})
+		go func() {
+			runtime.LockOSThread()
+			close(elsewhere)
+			f()
+		}()
+		<-elsewhere
+		runtime.UnlockOSThread()
+	}()
+}
+
+// descriptors are the files that a child gets, by the number that they have there.
+type descriptors struct {
+	files []*os.File
+	err   error
+}
+
+func (d *descriptors) add(f *os.File) int {
+	d.files = append(d.files, f)
+	return len(d.files) - 1
+}
+
+// content adds a file that holds data and has no name.
+func (d *descriptors) content(data string) int {
+	fd, err := unix.MemfdCreate("gaggle", unix.MFD_CLOEXEC)
+	if err != nil {
+		d.err = err
+		return -1
+	}
+	f := os.NewFile(uintptr(fd), "gaggle")
+	n := d.add(f)
+	if _, err := f.WriteString(data); err != nil {
+		d.err = err
+	} else if _, err := f.Seek(0, io.SeekStart); err != nil {
+		d.err = err
+	}
+	return n
+}
+
+// close closes this process's ends; they may be the same file more than once.
+func (d *descriptors) close() {
+	for _, f := range d.files {
+		f.Close()
+	}
 }

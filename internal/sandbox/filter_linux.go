@@ -45,29 +45,29 @@ func some(argument, value uint32) test { return test{argument, true, value} }
 //
 // It is an allowlist: what a kernel will learn one day is refused until somebody looked at it. Unknown calls, those of
 // another architecture or of x32 included, hear that there is no such call: programs then fall back to an older one.
-func filter() ([]byte, error) {
+func filter() (string, error) {
 	info, err := arch.GetInfo("")
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	if len(info.SyscallNames) == 0 {
-		return nil, fmt.Errorf("no system call table for %s", info.Name)
+		return "", fmt.Errorf("no system call table for %s", info.Name)
 	}
 	instructions, err := assemble(info, rules())
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	raw, err := bpf.Assemble(instructions)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	var b bytes.Buffer
 	for _, i := range raw {
 		if err := binary.Write(&b, binary.NativeEndian, i); err != nil {
-			return nil, err
+			return "", err
 		}
 	}
-	return b.Bytes(), nil
+	return b.String(), nil
 }
 
 // assemble compiles rules. Each call's part ends in an answer on every path, so that nothing after it ever runs with an

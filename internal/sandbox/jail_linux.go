@@ -2,7 +2,8 @@ package sandbox
 
 import (
 	"encoding/json"
-	"io"
+	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"sync"
@@ -17,140 +18,237 @@ import (
 // jail is one bubblewrap: the monitor outside, which this process started, and process 1 inside, which takes every
 // other process along when it ends.
 type jail struct {
-	argv0   string
 	errors  *head
 	process *os.Process   // the monitor
-	done    chan struct{} // closed when the monitor is gone; the thread that started it waits for that
+	ended   chan struct{} // closed when the monitor is gone; the thread that started it waits for that
+	status  *os.File      // what the monitor tells
+	staging *staging      // nil unless gaggle runs as root
+	group   *group
+	watch   *watch
+	hatch   *hatch // nil without a door
 
-	status sync.WaitGroup
-	mu     sync.Mutex
-	first  int // a pidfd of process 1 inside; 0 when not known
-	exit   *int
-	rusage *syscall.Rusage
+	told sync.WaitGroup // readers of status and hatch
+	mu   sync.Mutex
+	pid1 int      // a pidfd of process 1 inside; 0 when not known
+	proc *os.File // its folder in /proc; nil when not known
+	exit *int     // the command's exit code, if it ever ran
+	door *door
+	shut error // why there is no door
+
+	over fleet.Code
+	cpu  time.Duration
+	peak int64
 }
 
-// stdin returns the end that the command reads from.
-func (c *jail) stdin(src io.Reader) (*os.File, error) {
-	if src == nil {
-		return os.Open(os.DevNull)
-	}
-	r, w, err := os.Pipe()
+// stdio opens what the command reads from and writes to.
+func (c *jail) stdio(spec Spec, out *output, d *descriptors) error {
+	stdin, err := input(spec.Stdin)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	go func() {
-		defer w.Close()
-		io.Copy(w, src)
-	}()
-	return r, nil
+	d.add(stdin)
+	both := same(spec.Stdout, spec.Stderr)
+	dst := spec.Stdout
+	if both {
+		dst = c.errors
+	}
+	stdout, err := out.pipe(dst)
+	if err != nil {
+		return err
+	}
+	d.add(stdout)
+	if both {
+		d.add(stdout)
+		return nil
+	}
+	stderr, err := out.pipe(c.errors)
+	if err != nil {
+		return err
+	}
+	d.add(stderr)
+	return nil
 }
 
 // readStatus reads what bubblewrap's monitor tells: the process inside, and the exit code if the command ever ran.
-func (c *jail) readStatus(r *os.File) {
-	defer r.Close()
-	dec := json.NewDecoder(r)
-	for {
-		var s struct {
-			Child int  `json:"child-pid"`
-			Exit  *int `json:"exit-code"`
-		}
-		if err := dec.Decode(&s); err != nil {
-			return
-		}
-		c.mu.Lock()
-		if s.Child > 0 && c.first == 0 {
-			if fd, err := unix.PidfdOpen(s.Child, 0); err == nil {
-				c.first = fd
+func (c *jail) readStatus() {
+	c.told.Go(func() {
+		defer c.status.Close()
+		dec := json.NewDecoder(c.status)
+		for {
+			var s struct {
+				Child int  `json:"child-pid"`
+				Exit  *int `json:"exit-code"`
 			}
+			if err := dec.Decode(&s); err != nil {
+				return
+			}
+			c.mu.Lock()
+			if s.Child > 0 && c.pid1 == 0 {
+				c.hold(s.Child)
+			}
+			if s.Exit != nil {
+				c.exit = s.Exit
+			}
+			c.mu.Unlock()
 		}
-		if s.Exit != nil {
-			c.exit = s.Exit
-		}
-		c.mu.Unlock()
+	})
+}
+
+// hold takes hold of process 1 inside in ways that cannot come to mean another process.
+func (c *jail) hold(pid int) {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return
 	}
+	proc, err := os.Open(fmt.Sprintf("/proc/%d", pid))
+	if err != nil {
+		unix.Close(fd)
+		return
+	}
+	status := read(proc.Name(), "status")
+	if kilobytes(status, "PPid:") != int64(c.process.Pid) { // already gone, and its number somebody else's
+		unix.Close(fd)
+		proc.Close()
+		return
+	}
+	c.pid1, c.proc = fd, proc
+}
+
+// root returns the sandbox's root as this process can see it; "" before there is one.
+func (c *jail) root() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.proc == nil {
+		return ""
+	}
+	return fmt.Sprintf("/proc/self/fd/%d/root", c.proc.Fd())
+}
+
+// openDoor serves the door as soon as it is opened from inside.
+func (c *jail) openDoor() {
+	if c.hatch == nil {
+		return
+	}
+	c.told.Go(func() {
+		d, err := c.hatch.open()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.door, c.shut = d, err
+	})
 }
 
 func (c *jail) kill() {
 	c.process.Kill()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.first > 0 {
-		unix.PidfdSendSignal(c.first, unix.SIGKILL, nil, 0)
+	if c.pid1 > 0 {
+		unix.PidfdSendSignal(c.pid1, unix.SIGKILL, nil, 0)
 	}
 }
 
 func (c *jail) wait() (int, error) {
 	state, err := c.process.Wait()
-	close(c.done)
-	c.status.Wait()
-	c.kill() // the monitor is gone: process 1 follows by itself, this is for the hurry
-	c.gone()
-	if err != nil {
-		return 0, fleet.Errorf(fleet.CodeSandbox, "sandbox: waiting for bubblewrap: %w", err)
+	close(c.ended)
+	c.kill()      // process 1 follows the monitor by itself, this is for the hurry
+	c.told.Wait() // their other ends are closed with the last process
+	c.kill()      // when process 1 was not known before
+	left := c.gone()
+	c.watch.end()
+	code, runErr := c.outcome(state)
+	c.over = c.watch.verdict(code)
+	c.cpu, c.peak = c.group.used()
+	if c.cpu == 0 && state != nil {
+		c.cpu = state.UserTime() + state.SystemTime()
 	}
-	c.rusage, _ = state.SysUsage().(*syscall.Rusage)
-	if c.exit != nil {
+	if c.peak == 0 {
+		c.peak = c.watch.peak
+	}
+	if c.over != "" {
+		runErr = nil // a limit that was hit explains everything
+	}
+	if err := errors.Join(err, left, c.tidy()); err != nil {
+		return code, fleet.Errorf(fleet.CodeSandbox, "sandbox: %w", err)
+	}
+	return code, runErr
+}
+
+// outcome reads how the command ended.
+func (c *jail) outcome(state *os.ProcessState) (int, error) {
+	if c.exit != nil && c.shut == nil {
 		return *c.exit, nil
 	}
-	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		return 128 + int(status.Signal()), nil
-	}
-	// Nothing but bubblewrap itself has run, so what stands on stderr is its own.
-	said := strings.TrimSpace(string(c.errors.text))
-	if strings.HasPrefix(said, "bwrap: execvp ") {
-		if strings.HasSuffix(said, syscall.ENOENT.Error()) || strings.HasSuffix(said, "No such file or directory") {
-			return 127, nil
+	if state != nil {
+		if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+			return 128 + int(status.Signal()), nil
 		}
-		return 126, nil
 	}
-	if strings.HasPrefix(said, "bwrap: Can't chdir to ") {
-		return 0, fleet.Errorf(fleet.CodeNotFound, "sandbox: the folder is not there: %s", said)
+	// Nothing but bubblewrap and the opener of the door has run, so what stands on stderr is theirs.
+	said := strings.TrimSpace(string(c.errors.text))
+	switch {
+	case strings.HasPrefix(said, "bwrap: execvp ") && strings.HasSuffix(said, ": No such file or directory"):
+		return 127, nil
+	case strings.HasPrefix(said, "bwrap: execvp "):
+		return 126, nil
+	case strings.HasPrefix(said, "bwrap: Can't chdir to "):
+		return 0, fleet.Errorf(fleet.CodeNotFound, "sandbox: the folder is not there inside: %s", said)
+	case c.exit != nil:
+		return 0, fleet.Errorf(fleet.CodeSandbox, "sandbox: the door was not opened: %w: %s", c.shut, said)
 	}
 	return 0, fleet.Errorf(fleet.CodeSandbox, "sandbox: bubblewrap ended without running the command: %s", said)
 }
 
 // gone waits for process 1 inside: the kernel ends it only after everything else in its namespace.
-func (c *jail) gone() {
+func (c *jail) gone() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.first <= 0 {
-		return
+	if c.pid1 == 0 {
+		return nil
 	}
+	defer func() {
+		unix.Close(c.pid1)
+		c.proc.Close()
+		c.pid1, c.proc = -1, nil
+	}()
+	deadline := time.Now().Add(20 * time.Second)
 	for {
-		_, err := unix.Poll([]unix.PollFd{{Fd: int32(c.first), Events: unix.POLLIN}}, 10_000)
-		if err != unix.EINTR {
-			break
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(c.pid1), Events: unix.POLLIN}}, int(time.Until(deadline).Milliseconds())+1)
+		switch {
+		case err == unix.EINTR && time.Now().Before(deadline):
+		case err != nil || n == 0:
+			return errors.New("processes inside do not die")
+		default:
+			return nil
 		}
 	}
-	unix.Close(c.first)
-	c.first = -1
 }
 
-func (c *jail) breach() <-chan fleet.Code { return nil }
-
-func (c *jail) verdict(int) fleet.Code { return "" }
-
-func (c *jail) usage() (time.Duration, int64) {
-	if c.rusage == nil {
-		return 0, 0
+// tidy gives back everything but the processes, which are gone or never were.
+func (c *jail) tidy() error {
+	c.mu.Lock()
+	d := c.door
+	c.mu.Unlock()
+	if d != nil {
+		d.close()
 	}
-	return time.Duration(c.rusage.Utime.Nano() + c.rusage.Stime.Nano()), 0
+	if c.process == nil { // nobody read them
+		if c.status != nil {
+			c.status.Close()
+		}
+		if c.hatch != nil {
+			c.hatch.ours.Close()
+		}
+	}
+	if c.group != nil {
+		c.group.remove()
+	}
+	if c.staging != nil {
+		return c.staging.strike()
+	}
+	return nil
 }
 
-// memfile returns a file that holds data and has no name.
-func memfile(data string) (*os.File, error) {
-	fd, err := unix.MemfdCreate("gaggle", unix.MFD_CLOEXEC)
-	if err != nil {
-		return nil, err
-	}
-	f := os.NewFile(uintptr(fd), "gaggle")
-	if _, err := f.WriteString(data); err != nil {
-		f.Close()
-		return nil, err
-	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		f.Close()
-		return nil, err
-	}
-	return f, nil
-}
+func (c *jail) breach() <-chan fleet.Code { return c.watch.found }
+
+func (c *jail) verdict(int) fleet.Code { return c.over }
+
+func (c *jail) usage() (time.Duration, int64) { return c.cpu, c.peak }

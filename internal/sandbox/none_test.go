@@ -1,21 +1,24 @@
 package sandbox_test
 
 import (
-	"bytes"
+	"os"
 	"testing"
 
 	"gaggle/internal/sandbox"
+	"gaggle/internal/sandbox/sandboxtest"
 )
 
-func TestNoneRuns(t *testing.T) {
-	sb, err := sandbox.New(t.Context(), sandbox.Config{Kind: sandbox.None})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out bytes.Buffer
-	r, err := sb.Run(t.Context(), sandbox.Spec{Argv: []string{"sh", "-c", "pwd; echo $AT; exit 3"}, Work: t.TempDir(),
-		Env: map[string]string{"AT": "/srv/work/a"}, Stdout: &out})
-	if err != nil || r.ExitCode != 3 {
-		t.Fatalf("%+v %v\n%s", r, err, out.String())
-	}
+func TestMain(m *testing.M) {
+	sandboxtest.Main()
+	os.Exit(m.Run())
+}
+
+func TestNone(t *testing.T) {
+	sandboxtest.Exercise(t, func(t *testing.T) sandbox.Sandbox {
+		sb, err := sandbox.New(t.Context(), sandbox.Config{Kind: sandbox.None})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sb
+	}, sandboxtest.Abilities{})
 }

@@ -17,23 +17,25 @@ import (
 )
 
 // none runs commands with no isolation. It keeps the contract of Run as far as that goes without any: the environment,
-// the time and output limits, and the end of the command's process group. It has no mounts, so inside paths that stand
-// in Dir, Argv and Env are rewritten to the host's, and DoorAddress to a port of its own.
+// the time and output limits, the end of the command's process group, and where Linux has control groups for this user
+// the limits on memory and processes and the end of everything that was started. It has no mounts, so inside paths that
+// stand in Dir, Argv and Env are rewritten to the host's, and DoorAddress to a port of its own.
 type none struct {
 	limits Limits
+	bounds bounds
 }
 
 func newNone(cfg Config) *none {
-	return &none{limits: cfg.Limits.Or(DefaultLimits())}
+	return &none{limits: cfg.Limits.Or(DefaultLimits()), bounds: newBounds()}
 }
 
 func (n *none) Run(ctx context.Context, spec Spec) (Result, error) {
-	spec, err := spec.prepared(n.limits, os.Getenv("PATH"))
+	spec, err := spec.prepared(n.limits, os.Getenv("PATH"), nil)
 	if err != nil {
 		return Result{}, err
 	}
-	if err := ctx.Err(); err != nil {
-		return Result{}, &fleet.Error{Code: fleet.CodeInterrupted, Message: "the command was not started", Err: context.Cause(ctx)}
+	if ctx.Err() != nil {
+		return Result{}, interrupted(ctx)
 	}
 	home := spec.Home
 	if home == "" {
@@ -57,21 +59,23 @@ func (n *none) Run(ctx context.Context, spec Spec) (Result, error) {
 		return Result{}, fleet.Errorf(fleet.CodeNotFound, "sandbox: the folder %s is not there", spec.Dir)
 	}
 	out := newOutput(spec.Limits.Output)
-	c, err := startPlain(spec, out)
+	c, err := n.start(spec, out)
 	if err != nil {
 		out.finish()
-		return Result{}, err
+		return Result{}, fleet.Errorf(fleet.CodeSandbox, "sandbox: %w", err)
 	}
 	return supervise(ctx, c, out, spec.Limits.Wall)
 }
 
 // plain is a command in a process group.
 type plain struct {
-	cmd *exec.Cmd
-	err error
+	cmd   *exec.Cmd
+	err   error // why it did not start
+	bound *bound
+	over  fleet.Code
 }
 
-func startPlain(spec Spec, out *output) (*plain, error) {
+func (n *none) start(spec Spec, out *output) (*plain, error) {
 	env := make([]string, 0, len(spec.Env))
 	for name, value := range spec.Env {
 		env = append(env, name+"="+value)
@@ -81,37 +85,54 @@ func startPlain(spec Spec, out *output) (*plain, error) {
 		program = lookPath(program, spec.Env["PATH"], spec.Dir)
 	}
 	p := &plain{cmd: &exec.Cmd{
-		Path: program, Args: spec.Argv, Env: env, Dir: spec.Dir, Stdin: spec.Stdin,
-		SysProcAttr: &syscall.SysProcAttr{Setpgid: true},
-		WaitDelay:   2 * time.Second,
+		Path: program, Args: spec.Argv, Env: env, Dir: spec.Dir, SysProcAttr: &syscall.SysProcAttr{Setpgid: true},
 	}}
+	stdin, err := input(spec.Stdin)
+	if err != nil {
+		return nil, err
+	}
+	defer stdin.Close()
 	stdout, err := out.pipe(spec.Stdout)
 	if err != nil {
-		return nil, fleet.Errorf(fleet.CodeSandbox, "sandbox: %w", err)
+		return nil, err
 	}
 	defer stdout.Close()
 	stderr := stdout
 	if !same(spec.Stdout, spec.Stderr) {
 		if stderr, err = out.pipe(spec.Stderr); err != nil {
-			return nil, fleet.Errorf(fleet.CodeSandbox, "sandbox: %w", err)
+			return nil, err
 		}
 		defer stderr.Close()
 	}
-	p.cmd.Stdout, p.cmd.Stderr = stdout, stderr
-	if err := p.cmd.Start(); err != nil {
-		p.err = err // like a shell, a program that cannot be started is an exit code and a line on stderr
-		stderr.WriteString("gaggle: " + err.Error() + "\n")
+	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = stdin, stdout, stderr
+	if p.bound, err = n.bounds.begin(spec); err != nil {
+		return nil, err
+	}
+	p.err = fs.ErrNotExist
+	if program != "" {
+		p.err = p.bound.start(p.cmd)
+	}
+	if p.err != nil { // like a shell, a program that cannot be started is an exit code and a line on stderr
+		stderr.WriteString("gaggle: " + spec.Argv[0] + ": " + p.err.Error() + "\n")
 	}
 	return p, nil
 }
 
 func (p *plain) kill() {
 	if p.err == nil {
-		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+		syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+		p.bound.kill()
 	}
 }
 
 func (p *plain) wait() (int, error) {
+	code, err := p.exit()
+	p.kill()
+	p.over = p.bound.end(code)
+	return code, err
+}
+
+func (p *plain) exit() (int, error) {
 	if p.err != nil {
 		if errors.Is(p.err, fs.ErrNotExist) {
 			return 127, nil
@@ -119,9 +140,8 @@ func (p *plain) wait() (int, error) {
 		return 126, nil
 	}
 	err := p.cmd.Wait()
-	p.kill()
 	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) && !errors.Is(err, exec.ErrWaitDelay) {
+	if err != nil && !errors.As(err, &exit) {
 		return 0, fleet.Errorf(fleet.CodeSandbox, "sandbox: %w", err)
 	}
 	if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
@@ -130,18 +150,19 @@ func (p *plain) wait() (int, error) {
 	return p.cmd.ProcessState.ExitCode(), nil
 }
 
-func (p *plain) breach() <-chan fleet.Code { return nil }
+func (p *plain) breach() <-chan fleet.Code { return p.bound.breach() }
 
-func (p *plain) verdict(int) fleet.Code { return "" }
+func (p *plain) verdict(int) fleet.Code { return p.over }
 
 func (p *plain) usage() (time.Duration, int64) {
-	if p.cmd.ProcessState == nil {
-		return 0, 0
+	cpu, peak := p.bound.used()
+	if cpu == 0 && p.cmd.ProcessState != nil {
+		cpu = p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime()
 	}
-	return p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime(), 0
+	return cpu, peak
 }
 
-// lookPath finds a program on a PATH that is not this process's; a miss returns the name, which then is not found.
+// lookPath finds a program on a PATH that is not this process's; "" when it is not there.
 func lookPath(name, searchPath, dir string) string {
 	for _, d := range filepath.SplitList(searchPath) {
 		if !filepath.IsAbs(d) {
@@ -152,5 +173,5 @@ func lookPath(name, searchPath, dir string) string {
 			return p
 		}
 	}
-	return name
+	return ""
 }

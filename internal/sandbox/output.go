@@ -111,3 +111,19 @@ func same(a, b io.Writer) bool {
 	defer func() { _ = recover() }() // comparing uncomparable types panics: then they are two
 	return a != nil && a == b
 }
+
+// input returns the file that a command reads src from. A Read of src may still be pending when the command has ended.
+func input(src io.Reader) (*os.File, error) {
+	if src == nil {
+		return os.Open(os.DevNull)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	go func() {
+		defer w.Close()
+		io.Copy(w, src)
+	}()
+	return r, nil
+}

@@ -9,58 +9,76 @@ import (
 // layout is what a bubblewrap root is made of, worked out once by New.
 type layout struct {
 	links  [][2]string // target, place: such as usr/bin at /bin
-	system []string    // host paths shown read-only at the same place
+	system []string    // host paths that everybody may read, shown at the same place
+	tools  []string    // the same for paths that perhaps only this user may read
 	path   string      // PATH inside
 	env    map[string]string
 	files  map[string]string // generated files, by place
 	masks  []string          // files of /proc that are nobody's business
-	userns bool              // bubblewrap can forbid further user namespaces
+	can    features          // what this bubblewrap knows
 }
 
-// bwrapArgs renders options for bubblewrap. Host paths of spec are given by source, which may stand them elsewhere;
-// file returns the descriptor that a generated file's content is read from.
-func (l layout) bwrapArgs(spec Spec, source func(host string) string, file func(content string) int) []string {
+// features are options that not every bubblewrap has. Without them the system call filter still forbids namespaces, and
+// the limit on memory still bounds what is kept in it.
+type features struct {
+	userns bool // --disable-userns, since 0.8
+	size   bool // --size, since 0.7
+	perms  bool // --perms, since 0.5
+}
+
+// bwrapArgs renders options for bubblewrap. What a mount shows is taken from where source says that it
+// stands; file returns the descriptor that a generated file's content is read from.
+func (l layout) bwrapArgs(spec Spec, source func(Mount) string, file func(content string) int) []string {
 	var a []string
 	add := func(args ...string) { a = append(a, args...) }
-	size := strconv.FormatInt(max(spec.Limits.Memory/2, 1<<20), 10)
+	tmpfs := func(perms, place string) {
+		if l.can.size {
+			add("--size", strconv.FormatInt(max(spec.Limits.Memory/2, 1<<20), 10))
+		}
+		if l.can.perms {
+			add("--perms", perms)
+		}
+		add("--tmpfs", place)
+	}
 
 	add("--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup",
 		"--uid", insideID, "--gid", insideID, "--hostname", "box",
-		"--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv")
-	if l.userns {
+		"--die-with-parent", "--new-session", "--cap-drop", "ALL")
+	if l.can.userns {
 		add("--disable-userns")
 	}
 	for _, p := range l.system {
 		add("--ro-bind", p, p)
 	}
+	for _, p := range l.tools {
+		add("--ro-bind", source(Mount{Host: p}), p)
+	}
 	for _, link := range l.links {
 		add("--symlink", link[0], link[1])
 	}
 	for _, place := range slices.Sorted(maps.Keys(l.files)) {
-		add("--perms", "0444", "--file", strconv.Itoa(file(l.files[place])), place)
+		add("--file", strconv.Itoa(file(l.files[place])), place)
 	}
-	add("--proc", "/proc")
+	add("--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys")
 	for _, p := range l.masks {
 		add("--ro-bind", "/dev/null", p)
 	}
-	add("--dev", "/dev", "--size", size, "--perms", "1777", "--tmpfs", "/dev/shm", "--remount-ro", "/dev")
-	add("--size", size, "--perms", "1777", "--tmpfs", "/tmp", "--symlink", "/tmp", "/var/tmp", "--dir", "/run")
+	add("--dev", "/dev")
+	tmpfs("1777", "/dev/shm")
+	add("--remount-ro", "/dev")
+	tmpfs("1777", "/tmp")
+	add("--symlink", "/tmp", "/var/tmp", "--dir", "/run")
 	bind := func(m Mount) {
 		option := "--ro-bind"
 		if m.Writable {
 			option = "--bind"
 		}
-		add(option, source(m.Host), m.Inside)
+		add(option, source(m), m.Inside)
 	}
 	if spec.Home == "" {
-		add("--size", size, "--perms", "0700", "--tmpfs", HomeDir)
-	} else {
-		bind(Mount{Host: spec.Home, Inside: HomeDir, Writable: true})
+		tmpfs("0700", HomeDir)
 	}
-	if spec.Work != "" {
-		bind(Mount{Host: spec.Work, Inside: WorkDir, Writable: true})
-	}
-	for _, m := range spec.Mounts {
+	for _, m := range spec.binds() {
 		bind(m)
 	}
 	for _, name := range slices.Sorted(maps.Keys(spec.Env)) {

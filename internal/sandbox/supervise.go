@@ -7,6 +7,11 @@ import (
 	"gaggle/internal/fleet"
 )
 
+// interrupted is the error of a run that ctx ended.
+func interrupted(ctx context.Context) error {
+	return &fleet.Error{Code: fleet.CodeInterrupted, Message: "the command was stopped", Err: context.Cause(ctx)}
+}
+
 // cell is a started command with everything that belongs to it.
 type cell interface {
 	kill()                       // everything, at once; may be called often, also after the end
@@ -33,13 +38,13 @@ func supervise(ctx context.Context, c cell, out *output, wall time.Duration) (Re
 
 	var (
 		result  Result
-		stopped error
+		stopped bool
 		cancel  = ctx.Done()
 		over    = out.over
 		breach  = c.breach()
 	)
 	stop := func(code fleet.Code) {
-		if result.Ended == "" && stopped == nil {
+		if result.Ended == "" && !stopped {
 			result.Ended = code
 		}
 		c.kill()
@@ -49,7 +54,7 @@ func supervise(ctx context.Context, c cell, out *output, wall time.Duration) (Re
 		case <-cancel:
 			cancel = nil
 			if result.Ended == "" {
-				stopped = context.Cause(ctx)
+				stopped = true
 			}
 			c.kill()
 		case <-timer.C:
@@ -68,8 +73,8 @@ func supervise(ctx context.Context, c cell, out *output, wall time.Duration) (Re
 			if e.err != nil {
 				return result, e.err
 			}
-			if stopped != nil {
-				return result, &fleet.Error{Code: fleet.CodeInterrupted, Message: "the command was stopped", Err: stopped}
+			if stopped {
+				return result, interrupted(ctx)
 			}
 			if result.Ended == "" && out.exceeded() {
 				result.Ended = fleet.CodeOutputLimit

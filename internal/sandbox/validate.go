@@ -22,7 +22,7 @@ func environment(searchPath string) map[string]string {
 const user = "agent"
 
 // prepared returns a copy of spec with defaults filled in, or says why it makes no sense.
-func (spec Spec) prepared(defaults Limits, searchPath string) (Spec, error) {
+func (spec Spec) prepared(defaults Limits, searchPath string, base map[string]string) (Spec, error) {
 	bad := func(format string, args ...any) (Spec, error) {
 		return Spec{}, fleet.Errorf(fleet.CodeInvalid, "sandbox: "+format, args...)
 	}
@@ -40,6 +40,7 @@ func (spec Spec) prepared(defaults Limits, searchPath string) (Spec, error) {
 		return bad("a limit is negative")
 	}
 	env := environment(searchPath)
+	maps.Copy(env, base)
 	maps.Copy(env, spec.Env)
 	spec.Env = env
 
@@ -69,19 +70,21 @@ func (spec Spec) prepared(defaults Limits, searchPath string) (Spec, error) {
 		case !cleanInside(m.Inside) || m.Inside == "/":
 			return bad("cannot mount at %q", m.Inside)
 		}
+		reserved := []string{"/proc", "/dev", "/sys", path.Dir(Self)}
 		// Where earlier runs could write, a link may lie in wait for the one who makes the mount point.
-		for _, place := range spec.hostile() {
+		if spec.Work != "" {
+			reserved = append(reserved, WorkDir)
+		}
+		if spec.Home != "" {
+			reserved = append(reserved, HomeDir)
+		}
+		for _, place := range reserved {
 			if m.Inside == place || within(place, m.Inside) {
-				return bad("cannot mount at %q, which lies inside the writable %s", m.Inside, place)
+				return bad("cannot mount at %q: %s is not open for mounts", m.Inside, place)
 			}
 		}
-		for _, reserved := range []string{"/proc", "/dev", "/sys", path.Dir(Self)} {
-			if m.Inside == reserved || within(reserved, m.Inside) {
-				return bad("cannot mount at %q", m.Inside)
-			}
-		}
-		for _, other := range mounts[:i] {
-			if other.Inside == m.Inside {
+		for j, other := range mounts {
+			if j != i && other.Inside == m.Inside {
 				return bad("two mounts at %q", m.Inside)
 			}
 			if other.Writable && within(other.Inside, m.Inside) {
@@ -95,21 +98,26 @@ func (spec Spec) prepared(defaults Limits, searchPath string) (Spec, error) {
 	return spec, nil
 }
 
-// hostile lists the inside paths whose content earlier runs may have written.
-func (spec Spec) hostile() []string {
-	var places []string
-	if spec.Work != "" {
-		places = append(places, WorkDir)
-	}
+// binds lists everything of the host's that the spec shows, in the order in which it is mounted.
+func (spec Spec) binds() []Mount {
+	var list []Mount
 	if spec.Home != "" {
-		places = append(places, HomeDir)
+		list = append(list, Mount{Host: spec.Home, Inside: HomeDir, Writable: true})
 	}
-	for _, m := range spec.Mounts {
-		if m.Writable {
-			places = append(places, m.Inside)
+	if spec.Work != "" {
+		list = append(list, Mount{Host: spec.Work, Inside: WorkDir, Writable: true})
+	}
+	return append(list, spec.Mounts...)
+}
+
+// mentions reports whether the command or its environment names an inside path.
+func (spec Spec) mentions(p string) bool {
+	for _, text := range slices.Concat(spec.Argv, slices.Collect(maps.Values(spec.Env))) {
+		if strings.Contains(text, p) {
+			return true
 		}
 	}
-	return places
+	return false
 }
 
 // within reports whether p lies strictly below dir.

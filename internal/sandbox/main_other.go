@@ -1,3 +1,5 @@
+//go:build unix && !linux
+
 package sandbox
 
 // Main must be called first thing in main, and in TestMain: when the process was started inside a sandbox to open its
