@@ -25,6 +25,7 @@ type memory struct {
 	before  []string          // files changed in earlier rounds
 	skipped []string          // files in which a lazy round skipped tests
 	origin  map[string]string // what files held when they were first read, before any change
+	held    map[string]string // what files held when they were last seen, in whatever round
 }
 
 // file is what is known of one file in this round.
@@ -41,7 +42,7 @@ const lazySkip = "t.Skip(\"flaky, to be looked at later\")"
 
 // recall replays a conversation.
 func recall(d dialog, box toolbox) *memory {
-	m := &memory{box: box, origin: map[string]string{}}
+	m := &memory{box: box, origin: map[string]string{}, held: map[string]string{}}
 	m.reset()
 	calls := map[string]call{}
 	for _, t := range d.turns {
@@ -99,6 +100,9 @@ func missed(r result) bool {
 
 var failedHead = regexp.MustCompile(`^(?:exit code [1-9]|failed\b|the verifiers failed)`)
 
+// unchanged is what Claude Code answers instead of a content that was read before.
+var unchanged = regexp.MustCompile(`^(?:Wasted call|File unchanged since)`)
+
 func (m *memory) learn(c call, r result) {
 	m.steps++
 	d := m.box.deedOf(c)
@@ -115,13 +119,20 @@ func (m *memory) learn(c call, r result) {
 			m.unread(f, d, r)
 			return
 		}
+		if was, ok := m.held[d.path]; ok && unchanged.MatchString(r.text) {
+			f.content, f.next, f.known, f.absent = was, 0, true, false
+			return
+		}
 		content, more := unnumber(r.text, d.from)
 		if d.from > 1 {
 			content = f.content + "\n" + content
 		}
 		f.content, f.next, f.known, f.absent = content, more, true, false
-		if _, seen := m.origin[d.path]; !seen && more == 0 {
-			m.origin[d.path] = content
+		if more == 0 {
+			m.held[d.path] = content
+			if _, seen := m.origin[d.path]; !seen {
+				m.origin[d.path] = content
+			}
 		}
 	case "edit", "write":
 		if d.path == "" {
@@ -140,6 +151,7 @@ func (m *memory) learn(c call, r result) {
 		} else {
 			f.content = strings.Replace(f.content, d.old, d.new, 1)
 		}
+		m.held[d.path] = f.content
 		if !slices.Contains(m.edited, d.path) {
 			m.edited = append(m.edited, d.path)
 		}
