@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"gaggle/internal/fleet"
 )
@@ -84,7 +85,36 @@ func (c *Checkout) fill(ctx context.Context) error {
 		return err
 	}
 	c.current, c.last = c.BaseTree, diffed{}
+	if err := c.settle(ctx); err != nil {
+		return diskError(err, "the checkout cannot be made")
+	}
 	return c.throwaway()
+}
+
+// settle makes the index younger than every file that it lists. Times advance in ticks of some milliseconds, and a
+// file as old as its index could have been changed since without a trace, so all such files would be read again, by
+// git and by Snapshot. What changes after settle gets a later time, which nobody but the kernel can take back.
+func (c *Checkout) settle(ctx context.Context) error {
+	ix := filepath.Join(c.gitDir, "index")
+	written, err := os.Stat(ix)
+	if missing(err) {
+		return nil
+	}
+	for err == nil && ctx.Err() == nil {
+		probe := filepath.Join(c.gitDir, "tick")
+		if err = os.WriteFile(probe, nil, 0o644); err != nil {
+			break
+		}
+		var now os.FileInfo
+		if now, err = os.Stat(probe); err != nil {
+			break
+		}
+		if os.Remove(probe); now.ModTime().After(written.ModTime()) {
+			return os.Chtimes(ix, now.ModTime(), now.ModTime())
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return or(err, context.Cause(ctx))
 }
 
 // git runs a command on the work tree with Gaggle's git directory.

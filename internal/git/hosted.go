@@ -122,9 +122,10 @@ func (h *Hosted) moveBranch(ctx context.Context, name, sha, old, why string) err
 		verb = fmt.Sprintf("delete refs/heads/%s\x00%s\x00", name, old)
 	}
 	env := []string{"GIT_COMMITTER_NAME=Gaggle", "GIT_COMMITTER_EMAIL=gaggle@localhost"}
-	err := h.store.run(ctx, command{gitDir: h.common, env: env, args: []string{"update-ref", "-m", why, "-z", "--stdin"}, stdin: strings.NewReader(verb)})
+	// Killed halfway it would leave lock files in a repository that is not Gaggle's.
+	err := h.store.run(ctx, command{gitDir: h.common, env: env, whole: true, args: []string{"update-ref", "-m", why, "-z", "--stdin"}, stdin: strings.NewReader(verb)})
 	if err != nil && strings.Contains(stderrOf(err), "cannot lock ref") {
-		return &fleet.Error{Code: fleet.CodeConflict, Message: "branch " + name + " moved meanwhile, or another git holds it", Hint: "try again", Err: err}
+		return &fleet.Error{Code: fleet.CodeConflict, Message: "branch " + name + " moved meanwhile, or another git holds it", Hint: "try again; a .lock file that a killed git left must be deleted by hand", Err: err}
 	}
 	return classify(err, "branch "+name+" could not be moved")
 }

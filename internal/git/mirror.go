@@ -151,23 +151,23 @@ func (m *mirror) explain(repo fleet.Repository, err error) error {
 }
 
 // lock takes the mirror for writing. Readers need no lock: objects are only ever added.
-func (m *mirror) lock(ctx context.Context) (unlock func(), err error) {
+func (m *mirror) lock(ctx context.Context) (held context.Context, unlock func(), err error) {
 	turn, err := m.store.busy.lock(ctx, m.name)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	file, err := LockFile(ctx, filepath.Join(m.store.cfg.Dir, locksDir, m.name))
+	held, file, err := LockFile(ctx, filepath.Join(m.store.cfg.Dir, locksDir, m.name))
 	if err != nil {
 		turn()
-		return nil, err
+		return nil, nil, err
 	}
-	return func() { file(); turn() }, nil
+	return held, func() { file(); turn() }, nil
 }
 
 // update fetches tip under the lock. damagedMade names the mirror that was found damaged ("" for none): when that
 // one still stands, it is replaced by a new one.
 func (m *mirror) update(ctx context.Context, tip Tip, damagedMade string) (state, error) {
-	unlock, err := m.lock(ctx)
+	ctx, unlock, err := m.lock(ctx)
 	if err != nil {
 		return state{}, err
 	}
@@ -279,6 +279,13 @@ func sweepLocks(dir string) {
 			os.RemoveAll(f)
 		}
 	}
+	// Commit writes objects without the lock, so only what is surely nobody's any more is removed.
+	objects, _ := filepath.Glob(filepath.Join(dir, "objects", "[0-9a-f][0-9a-f]", "tmp_obj_*"))
+	for _, f := range objects {
+		if info, err := os.Lstat(f); err == nil && time.Since(info.ModTime()) > time.Hour {
+			os.Remove(f)
+		}
+	}
 }
 
 // healed runs an operation on a mirror that Refresh has made, making the mirror when it is missing, and making
@@ -318,7 +325,7 @@ func (m *mirror) ensure(ctx context.Context, commit string) error {
 	if has() == nil {
 		return nil
 	}
-	unlock, err := m.lock(ctx)
+	ctx, unlock, err := m.lock(ctx)
 	if err != nil {
 		return err
 	}

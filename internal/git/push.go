@@ -47,6 +47,13 @@ func (s *Store) pushTo(ctx context.Context, m *mirror, remote Remote, sha, branc
 	if err == nil {
 		return nil
 	}
+	if lower := strings.ToLower(out.String() + stderrOf(err)); strings.Contains(lower, "cannot lock ref") || strings.Contains(lower, "failed to update ref") || strings.Contains(lower, "incorrect old value") {
+		// The other half of an earlier, killed push may just be ending.
+		if there, lookErr := s.branchAt(ctx, remote, ref); lookErr == nil && there == sha {
+			return nil
+		}
+		return &fleet.Error{Code: fleet.CodeConflict, Message: "another git holds branch " + branch + " of the remote", Hint: "try again", Err: err}
+	}
 	return classify(pushError(err, out.String(), branch), "the push to branch "+branch+" failed")
 }
 
@@ -71,7 +78,7 @@ func pushError(err error, out, branch string) error {
 	switch {
 	case words == "":
 		return err
-	case has("stale info", "fetch first", "non-fast-forward", "already exists", "incorrect old value", "failed to update ref", "cannot lock ref", "failed to lock"):
+	case has("stale info", "fetch first", "non-fast-forward", "already exists"):
 		return &fleet.Error{Code: fleet.CodeBranchTaken, Message: "branch " + branch + " holds other commits than expected", Hint: "somebody pushed to it: look at the branch, then delete it or leave the target to its owner", Err: err}
 	case has("protected branch", "gh006", "gh013", "protected"):
 		return &fleet.Error{Code: fleet.CodeProtected, Message: "branch " + branch + " is protected", Hint: "let Gaggle's user push to gaggle/ branches", Err: err}
@@ -88,9 +95,13 @@ func (s *Store) RemoteBranch(ctx context.Context, repo fleet.Repository, branch 
 	if !ValidBranch(branch) {
 		return "", fleet.Errorf(fleet.CodeInvalid, "%q is not a branch name", clean(branch))
 	}
-	ref := "refs/heads/" + branch
-	if m.remote.Path != "" {
-		_, common, err := gitFolders(m.remote.Path)
+	sha, err := s.branchAt(ctx, m.remote, "refs/heads/"+branch)
+	return sha, m.explain(repo, err)
+}
+
+func (s *Store) branchAt(ctx context.Context, remote Remote, ref string) (string, error) {
+	if remote.Path != "" {
+		_, common, err := gitFolders(remote.Path)
 		if err != nil {
 			return "", err
 		}
@@ -99,8 +110,8 @@ func (s *Store) RemoteBranch(ctx context.Context, repo fleet.Repository, branch 
 		}
 	}
 	out := &limited{max: 1 << 20}
-	if err := s.runRemote(ctx, m.remote, s.localAsk(m.remote, command{args: []string{"ls-remote", "--quiet", "--", m.remote.URL, ref}, stdout: out})); err != nil {
-		return "", m.explain(repo, err)
+	if err := s.runRemote(ctx, remote, s.localAsk(remote, command{args: []string{"ls-remote", "--quiet", "--", remote.URL, ref}, stdout: out})); err != nil {
+		return "", err
 	}
 	_, refs := parseRemoteRefs(out.buf.String())
 	return refs[ref], nil

@@ -61,6 +61,7 @@ type command struct {
 	stdout   io.Writer // nil collects it
 	secret   []byte    // readable by the process as file descriptor 3, once
 	limit    int64     // bytes of collected output; defaults to 16 MiB
+	whole    bool      // once started it must end by itself, also when Gaggle is killed meanwhile
 }
 
 const (
@@ -93,7 +94,10 @@ func (s *Store) prepare(ctx context.Context, c command) (*exec.Cmd, *tail) {
 	cmd.Stdin = c.stdin
 	stderr := &tail{max: stderrKept}
 	cmd.Stderr = stderr
-	ownGroup(cmd)
+	ownGroup(cmd, !c.whole)
+	if c.secret == nil {
+		cmd.ExtraFiles = locksOf(ctx)
+	}
 	// SIGTERM lets git remove its lock files; what ignores it is killed after the delay, and then its children.
 	cmd.Cancel = func() error { return signalGroup(cmd, false) }
 	cmd.WaitDelay = killDelay
@@ -110,7 +114,7 @@ func (s *Store) run(ctx context.Context, c command) error {
 			err = cmd.Wait()
 		}
 	} else {
-		err = s.runWithSecret(cmd, c.secret)
+		err = s.runWithSecret(cmd, c.secret, locksOf(ctx))
 	}
 	return s.finish(ctx, cmd, stderr, subcommand(c.args), err)
 }
@@ -181,13 +185,13 @@ func (s *Store) finish(ctx context.Context, cmd *exec.Cmd, stderr *tail, sub str
 	return &failure{sub: sub, exit: exit, stderr: clean(stderr.String()), err: err}
 }
 
-func (s *Store) runWithSecret(cmd *exec.Cmd, secret []byte) error {
+func (s *Store) runWithSecret(cmd *exec.Cmd, secret []byte, locks []*os.File) error {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	cmd.ExtraFiles = []*os.File{r}
+	cmd.ExtraFiles = append([]*os.File{r}, locks...)
 	if err := s.starter.start(cmd); err != nil {
 		w.Close()
 		return err

@@ -7,9 +7,12 @@ import (
 	"syscall"
 )
 
-// ownGroup keeps Ctrl-C on the terminal from reaching git, and has the kernel kill git when Gaggle is killed.
-func ownGroup(cmd *exec.Cmd) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+// ownGroup keeps Ctrl-C on the terminal from reaching git, and may have the kernel kill git when Gaggle is killed.
+func ownGroup(cmd *exec.Cmd, dieWithUs bool) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if dieWithUs {
+		cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	}
 }
 
 // starter starts processes from one thread that never ends: the kernel sends the death signal when the starting thread

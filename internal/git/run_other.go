@@ -8,7 +8,7 @@ import (
 )
 
 // ownGroup keeps Ctrl-C on the terminal from reaching git. Unlike on Linux, git ends by itself after Gaggle was killed.
-func ownGroup(cmd *exec.Cmd) {
+func ownGroup(cmd *exec.Cmd, _ bool) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 }
 

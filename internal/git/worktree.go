@@ -96,17 +96,21 @@ func (w *worktree) move(ctx context.Context, from, to string) error {
 	if err := run("update-index", "-q", "--refresh"); err != nil && !exitedWith(err, 1) {
 		return err
 	}
-	dirtyFrom, err := w.dirty(ctx, env, from)
+	dirty, err := w.dirty(ctx, env, from)
 	if err != nil {
 		return err
 	}
-	if len(dirtyFrom) == 0 {
+	moved, err := w.moved(ctx, from, to, dirty)
+	if err != nil {
+		return err
+	}
+	if len(dirty) == 0 {
 		if err := run("read-tree", "-u", "-m", from, to); err != nil {
 			return &fleet.Error{Code: fleet.CodeConflict, Message: "the work tree at " + w.path + " stands in the way of the merge", Hint: "commit, stash or move the files that git names", Err: err}
 		}
 		return os.Rename(own, filepath.Join(w.dir, "index"))
 	}
-	if err := w.resumable(ctx, own, dirtyFrom, from, to); err != nil {
+	if err := w.resumable(ctx, own, dirty, moved, to); err != nil {
 		return err
 	}
 	if err := run("read-tree", "--reset", "-u", to); err != nil {
@@ -115,13 +119,28 @@ func (w *worktree) move(ctx context.Context, from, to string) error {
 	return os.Rename(own, filepath.Join(w.dir, "index"))
 }
 
-// resumable refuses a work tree in which something differs from both commits, which cannot come from a killed move.
-func (w *worktree) resumable(ctx context.Context, index string, dirty map[string]bool, from, to string) error {
-	out, err := w.store.output(ctx, command{gitDir: w.dir, args: []string{"diff-tree", "-r", "--name-only", "--no-renames", "-z", from, to, "--"}})
+// moved lists the files that the two commits do not share. A file that only the second has and that is already there,
+// unknown to the index, is added to dirty.
+func (w *worktree) moved(ctx context.Context, from, to string, dirty map[string]bool) (map[string]bool, error) {
+	out, err := w.store.output(ctx, command{gitDir: w.dir, limit: 256 << 20, args: []string{"diff-tree", "-r", "--name-status", "--no-renames", "-z", from, to, "--"}})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	moved := nameSet(out)
+	moved := map[string]bool{}
+	fields := strings.Split(string(out), "\x00")
+	for i := 0; i+1 < len(fields); i += 2 {
+		moved[fields[i+1]] = true
+		if fields[i] == "A" {
+			if _, err := os.Lstat(filepath.Join(w.path, fields[i+1])); err == nil {
+				dirty[fields[i+1]] = true
+			}
+		}
+	}
+	return moved, nil
+}
+
+// resumable refuses a work tree in which something differs from both commits, which cannot come from a killed move.
+func (w *worktree) resumable(ctx context.Context, index string, dirty, moved map[string]bool, to string) error {
 	var names strings.Builder
 	for name := range dirty {
 		if !moved[name] {
@@ -145,7 +164,7 @@ func (w *worktree) resumable(ctx context.Context, index string, dirty map[string
 	if err := w.store.run(ctx, add); err != nil {
 		return err
 	}
-	out, err = w.store.output(ctx, command{gitDir: w.dir, env: env, args: []string{"diff-index", "--cached", "--name-only", "--no-renames", "-z", "--ignore-submodules=all", to, "--"}})
+	out, err := w.store.output(ctx, command{gitDir: w.dir, env: env, args: []string{"diff-index", "--cached", "--name-only", "--no-renames", "-z", "--ignore-submodules=all", to, "--"}})
 	if err != nil {
 		return err
 	}

@@ -85,7 +85,7 @@ func (f *Forge) PushURL(ctx context.Context, repo fleet.Repository) (string, err
 	if err != nil {
 		return "", err
 	}
-	unlock, err := s.lock(ctx, true)
+	ctx, unlock, err := s.lock(ctx, true)
 	if err != nil {
 		return "", err
 	}
@@ -111,7 +111,7 @@ func (f *Forge) Open(ctx context.Context, spec forge.PullSpec) (forge.Pull, erro
 	if err != nil {
 		return forge.Pull{}, err
 	}
-	unlock, err := s.lock(ctx, true)
+	ctx, unlock, err := s.lock(ctx, true)
 	if err != nil {
 		return forge.Pull{}, err
 	}
@@ -239,12 +239,12 @@ func (f *Forge) observe(ctx context.Context, s *shelf, host *git.Hosted, rec *re
 }
 
 // with locks the shelf, reads one pull request, brings it up to date and hands it over.
-func (f *Forge) with(ctx context.Context, repo fleet.Repository, number int, use func(*shelf, *git.Hosted, *record) error) error {
+func (f *Forge) with(ctx context.Context, repo fleet.Repository, number int, use func(context.Context, *shelf, *git.Hosted, *record) error) error {
 	s, err := f.shelf(repo)
 	if err != nil {
 		return err
 	}
-	unlock, err := s.lock(ctx, false)
+	ctx, unlock, err := s.lock(ctx, false)
 	if err != nil {
 		return err
 	}
@@ -263,12 +263,12 @@ func (f *Forge) with(ctx context.Context, repo fleet.Repository, number int, use
 	if err := f.observe(ctx, s, host, rec); err != nil {
 		return err
 	}
-	return use(s, host, rec)
+	return use(ctx, s, host, rec)
 }
 
 // Get implements forge.Forge.
 func (f *Forge) Get(ctx context.Context, repo fleet.Repository, number int) (pull forge.Pull, err error) {
-	err = f.with(ctx, repo, number, func(_ *shelf, _ *git.Hosted, rec *record) error {
+	err = f.with(ctx, repo, number, func(_ context.Context, _ *shelf, _ *git.Hosted, rec *record) error {
 		pull = rec.Pull
 		return nil
 	})
@@ -281,7 +281,7 @@ func (f *Forge) Find(ctx context.Context, repo fleet.Repository, branch string) 
 	if err != nil {
 		return forge.Pull{}, err
 	}
-	unlock, err := s.lock(ctx, false)
+	_, unlock, err := s.lock(ctx, false)
 	if err != nil {
 		return forge.Pull{}, err
 	}
@@ -298,7 +298,7 @@ func (f *Forge) Find(ctx context.Context, repo fleet.Repository, branch string) 
 
 // Close implements forge.Forge.
 func (f *Forge) Close(ctx context.Context, repo fleet.Repository, number int, comment string) error {
-	return f.with(ctx, repo, number, func(s *shelf, _ *git.Hosted, rec *record) error {
+	return f.with(ctx, repo, number, func(_ context.Context, s *shelf, _ *git.Hosted, rec *record) error {
 		if rec.State != forge.StateOpen {
 			return nil
 		}
@@ -312,7 +312,7 @@ func (f *Forge) Close(ctx context.Context, repo fleet.Repository, number int, co
 
 // Merge implements forge.Forge.
 func (f *Forge) Merge(ctx context.Context, repo fleet.Repository, number int, spec forge.MergeSpec) error {
-	return f.with(ctx, repo, number, func(s *shelf, host *git.Hosted, rec *record) error {
+	return f.with(ctx, repo, number, func(ctx context.Context, s *shelf, host *git.Hosted, rec *record) error {
 		switch {
 		case rec.State == forge.StateMerged:
 			return nil
@@ -353,7 +353,7 @@ func mergeMessage(rec *record, method forge.Method) string {
 
 // AddComment implements forge.Commenter.
 func (f *Forge) AddComment(ctx context.Context, repo fleet.Repository, number int, body string) error {
-	return f.with(ctx, repo, number, func(s *shelf, _ *git.Hosted, rec *record) error {
+	return f.with(ctx, repo, number, func(_ context.Context, s *shelf, _ *git.Hosted, rec *record) error {
 		rec.UpdatedAt = f.cfg.Now().UTC()
 		rec.Comments = append(rec.Comments, forge.Comment{Author: f.cfg.Author.Name, Body: body, CreatedAt: rec.UpdatedAt})
 		return s.write(rec)
@@ -362,7 +362,7 @@ func (f *Forge) AddComment(ctx context.Context, repo fleet.Repository, number in
 
 // Comments implements forge.Commenter.
 func (f *Forge) Comments(ctx context.Context, repo fleet.Repository, number int) (list []forge.Comment, err error) {
-	err = f.with(ctx, repo, number, func(_ *shelf, _ *git.Hosted, rec *record) error {
+	err = f.with(ctx, repo, number, func(_ context.Context, _ *shelf, _ *git.Hosted, rec *record) error {
 		list = rec.Comments
 		return nil
 	})

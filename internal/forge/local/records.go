@@ -38,17 +38,18 @@ func (f *Forge) shelf(repo fleet.Repository) (*shelf, error) {
 }
 
 // lock takes the shelf. One that nobody has used yet is made only when asked for.
-func (s *shelf) lock(ctx context.Context, create bool) (unlock func(), err error) {
+// Processes started with the returned context hold it too.
+func (s *shelf) lock(ctx context.Context, create bool) (held context.Context, unlock func(), err error) {
 	if create {
 		if err := os.MkdirAll(filepath.Join(s.dir, "heads"), 0o755); err != nil {
-			return nil, broken(err, "the forge's folder cannot be made")
+			return nil, nil, broken(err, "the forge's folder cannot be made")
 		}
 	}
-	unlock, err = git.LockFile(ctx, filepath.Join(s.dir, "lock"))
+	held, unlock, err = git.LockFile(ctx, filepath.Join(s.dir, "lock"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return func() {}, nil // no shelf, nothing on it, nothing to lock
+		return ctx, func() {}, nil // no shelf, nothing on it, nothing to lock
 	}
-	return unlock, broken(err, "the forge's folder cannot be locked")
+	return held, unlock, broken(err, "the forge's folder cannot be locked")
 }
 
 func (s *shelf) file(number int) string {
