@@ -79,18 +79,22 @@ func prepare(ctx context.Context, exec Exec, v Verifier, step Step) (fleet.Check
 func judge(v Verifier, argv []string, dir, tool string, out Output) fleet.Check {
 	check := fleet.Check{Verifier: v.Name, Command: v.Command(), DurationMS: out.Wall.Milliseconds()}
 	in := distill.Input{Tool: tool, Text: out.Text, Cut: out.Cut, Exit: out.Exit, Root: out.Root, Dir: dir, Modules: v.Modules}
+	var seen []fleet.Failure
+	var unread int64
 	switch {
 	case out.Missing:
 		check.Outcome, check.Lines = fleet.ToolchainGone, []string{argv[0] + " is not on this machine"}
 	case out.Ended == fleet.CodeTimeout:
 		check.Outcome = fleet.TimedOut
 		check.Failures = []fleet.Failure{{Key: "timeout", Lines: []string{fmt.Sprintf("did not end within %s", cmpOr(v.Timeout, DefaultTimeout))}}}
-		check.Failures = append(check.Failures, distill.Recognised(in)...)
+		seen, unread = distill.Recognised(in)
+		check.Failures = append(check.Failures, seen...)
 	case out.Ended != "":
 		check.Outcome = fleet.CheckFailed
 		what := strings.ReplaceAll(string(out.Ended), "_", " ")
 		check.Failures = []fleet.Failure{{Key: string(out.Ended), Lines: []string{"ended by the " + what}}}
-		check.Failures = append(check.Failures, distill.Recognised(in)...)
+		seen, unread = distill.Recognised(in)
+		check.Failures = append(check.Failures, seen...)
 	case out.Exit == 0:
 		check.Outcome, check.Lines = fleet.Passed, []string{distill.Passed(in)}
 	case nothingToDo(tool, out.Exit):
@@ -102,10 +106,10 @@ func judge(v Verifier, argv []string, dir, tool string, out Output) fleet.Check 
 			return check
 		}
 		check.Outcome = fleet.CheckFailed
-		check.Failures = distill.Failures(in)
+		check.Failures, unread = distill.Failures(in)
 	}
 	if check.Failures != nil {
-		check.Lines = distill.Render(check.Failures, out.Cut, distill.MaxLines)
+		check.Lines = distill.Render(check.Failures, unread, distill.MaxLines)
 	}
 	return check
 }

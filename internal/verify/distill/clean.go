@@ -9,15 +9,16 @@ import (
 )
 
 const (
-	maxLine  = 2000    // bytes of one line that are read
-	maxLines = 400_000 // lines that are read: the first and the last half
-	maxShown = 240     // runes of one line that are shown
+	maxLine  = 2000   // bytes of one line that are read
+	maxLines = 60_000 // lines that are read: the first and the last half
+	maxShown = 240    // runes of one line that are shown
 )
 
 // lines splits text into printable lines: no escape sequences, no control characters but the tab, no invisible or
 // direction-changing characters, and of a line that was overwritten with carriage returns only what was left standing.
-func lines(text []byte) []string {
-	var all []string
+// What is too much is left out in the middle; dropped says how many bytes.
+func lines(text []byte) (all []string, dropped int64) {
+	text, dropped = middleOut(text)
 	for len(text) > 0 {
 		var raw []byte
 		if i := bytes.IndexByte(text, '\n'); i >= 0 {
@@ -26,14 +27,23 @@ func lines(text []byte) []string {
 			raw, text = text, nil
 		}
 		all = append(all, printable(raw))
-		if len(all) >= 2*maxLines {
-			all = append(all[:maxLines/2], all[len(all)-maxLines/2:]...)
-		}
 	}
-	if len(all) > maxLines {
-		all = append(all[:maxLines/2], all[len(all)-maxLines/2:]...)
+	return all, dropped
+}
+
+// middleOut leaves the first and the last half of maxLines.
+func middleOut(text []byte) ([]byte, int64) {
+	if bytes.Count(text, []byte("\n")) <= maxLines {
+		return text, 0
 	}
-	return all
+	head, tail := 0, len(text)
+	for range maxLines / 2 {
+		head += bytes.IndexByte(text[head:], '\n') + 1
+	}
+	for range maxLines / 2 {
+		tail = bytes.LastIndexByte(text[:tail], '\n')
+	}
+	return append(text[:head:head], text[tail+1:]...), int64(tail + 1 - head)
 }
 
 func printable(raw []byte) string {
@@ -62,6 +72,8 @@ func keep(r rune) rune {
 	switch {
 	case r == '\t':
 		return r
+	case unicode.IsSpace(r) && r != '\u2028' && r != '\u2029' && !unicode.IsControl(r):
+		return ' '
 	case unicode.IsControl(r), unicode.Is(unicode.Cf, r), unicode.Is(unicode.Co, r), r == '\u2028', r == '\u2029':
 		return -1
 	}

@@ -30,27 +30,26 @@ const (
 )
 
 // Failures lists what the command objected to, in the order of its output. It is never empty: when nothing is
-// recognised, the lines that complain, or the last ones, stand for the failure.
-func Failures(in Input) []fleet.Failure {
+// recognised, the lines that complain, or the last ones, stand for the failure. unread is how many bytes of the output nobody has seen.
+func Failures(in Input) (failures []fleet.Failure, unread int64) {
 	d := read(in)
 	if len(d.found) == 0 {
 		readRest(d)
 	}
-	return d.failures()
+	return d.failures(), d.unread
 }
 
 // Recognised is Failures without the stand-in: for a command that was stopped half way.
-func Recognised(in Input) []fleet.Failure { return read(in).failures() }
+func Recognised(in Input) (failures []fleet.Failure, unread int64) {
+	d := read(in)
+	return d.failures(), d.unread
+}
 
 func read(in Input) *document {
 	d := newDocument(in)
-	for _, r := range readers[in.Tool] {
-		r(d)
-	}
+	d.ask(readers[in.Tool])
 	if len(d.found) == 0 {
-		for _, r := range everyReader {
-			r(d)
-		}
+		d.ask(everyReader)
 	}
 	return d
 }
@@ -58,19 +57,36 @@ func read(in Input) *document {
 // A reader recognises one family of tools. It marks the lines that it used, so that a broader one leaves them alone.
 type reader func(*document)
 
-// readers says who reads which tool's output; a tool that may run any other (make, a shell) is read by everyReader.
+// readers says who reads which tool's output. A tool that may start any other (make, a shell, a package manager's
+// scripts) is read by everyReader too.
 var readers = map[string][]reader{
-	"go": {readGo},
+	"go":         {readGo},
+	"node":       {readNode},
+	"python":     {readPython},
+	"maven":      {readMaven},
+	"gradle":     {readGradle},
+	"cargo":      {readCargo},
+	"dotnet":     {readDotnet},
+	"pre-commit": {readPreCommit},
+	"bazel":      append([]reader{readBazel}, compilers...),
 }
 
-var everyReader = []reader{readGo, readLocated}
+// compilers read what a build of many languages prints, most particular first.
+var compilers = []reader{readGo, readPytest, readUnittest, readPythonLinters, readCargo, readMaven, readGradle, readDotnet, readNode, readLocated}
+
+var everyReader = append(append([]reader{readPreCommit, readBazel}, compilers...), readTraceback, readMake)
 
 // document is the output while it is read.
 type document struct {
-	in    Input
-	lines []string
-	used  []bool
-	found []found
+	in     Input
+	lines  []string
+	used   []bool
+	owner  []uint8 // which reader used the line, from 1
+	reader uint8   // whose turn it is
+	found  []found
+
+	unread  int64
+	crashed bool // a test file ended before its tests: the crash stands elsewhere
 }
 
 type found struct {
@@ -80,14 +96,25 @@ type found struct {
 
 func newDocument(in Input) *document {
 	in.Root = strings.TrimRight(in.Root, "/")
-	d := &document{in: in, lines: lines(in.Text)}
+	d := &document{in: in}
+	d.lines, d.unread = lines(in.Text)
+	d.unread += in.Cut
 	d.used = make([]bool, len(d.lines))
+	d.owner = make([]uint8, len(d.lines))
 	return d
 }
 
-// add records a failure that begins at a line. The first of its lines is its head, the others are indented below it.
+// ask lets readers have a go, one after the other.
+func (d *document) ask(readers []reader) {
+	for _, r := range readers {
+		d.reader++
+		r(d)
+	}
+}
+
+// add records a failure that begins at a line, unless another reader has used that line. The first of its lines is its head, the others are indented below it.
 func (d *document) add(at int, key string, head string, detail ...string) {
-	if len(d.found) >= 4*maxFailures {
+	if len(d.found) >= 4*maxFailures || at < len(d.owner) && d.owner[at] != 0 && d.owner[at] != d.reader {
 		return
 	}
 	f := found{at: at}
@@ -114,6 +141,9 @@ func (d *document) add(at int, key string, head string, detail ...string) {
 func (d *document) use(from, to int) {
 	for i := max(from, 0); i < min(to, len(d.used)); i++ {
 		d.used[i] = true
+		if d.owner[i] == 0 {
+			d.owner[i] = d.reader
+		}
 	}
 }
 

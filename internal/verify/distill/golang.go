@@ -7,13 +7,14 @@ import (
 )
 
 var (
-	goPlace    = regexp.MustCompile(`^(?:vet: )?(\S+\.(?:go|s|c|h|cc|cpp|mod|work)):(\d+)(?::(\d+))?: (.*)$`)
-	goTestFail = regexp.MustCompile(`^(\s*)--- FAIL: (\S+)`)
-	goPackage  = regexp.MustCompile(`^(FAIL|ok  |\?   |---)\t(\S+)(?:\s+(.*))?$`)
-	goLogLine  = regexp.MustCompile(`^\s*([\w.+-]+\.go):(\d+): ?(.*)$`)
-	goFrame    = regexp.MustCompile(`^\t(\S+\.go):(\d+)(?: \+0x[0-9a-f]+)?$`)
-	goRunning  = regexp.MustCompile(`^\t\t(\S+)`)
-	goProblem  = regexp.MustCompile(`^(?:go: (.*)|(package \S+(?: is not in std| imports \S+).*)|(import cycle not allowed.*)|(pattern \S+: .*))$`)
+	goPlace     = regexp.MustCompile(`^(?:vet: )?(\S+\.(?:go|s|c|h|cc|cpp|mod|work)):(\d+)(?::(\d+))?: (.*)$`)
+	goTestFail  = regexp.MustCompile(`^(\s*)--- FAIL: (\S+)`)
+	goPackage   = regexp.MustCompile(`^(FAIL|ok  |\?   |---)\t(\S+)(?:\s+(.*))?$`)
+	goLogLine   = regexp.MustCompile(`^\s*([\w.+-]+\.go):(\d+): ?(.*)$`)
+	goFrame     = regexp.MustCompile(`^\t(\S+\.go):(\d+)(?: \+0x[0-9a-f]+)?$`)
+	goRaceFrame = regexp.MustCompile(`^ +(/\S+\.go):(\d+) \+0x[0-9a-f]+$`)
+	goRunning   = regexp.MustCompile(`^\t\t(\S+)`)
+	goProblem   = regexp.MustCompile(`^(?:go: (.*)|(package \S+(?: is not in std.*)?)|(import cycle not allowed.*)|(pattern \S+: .*))$`)
 )
 
 // readGo reads go build, go vet and go test without -v or -json.
@@ -21,6 +22,7 @@ func readGo(d *document) {
 	var tests []goTest
 	start := 0 // of the current package's output
 	build := map[string]bool{}
+	var race []string // places of a data race that the next failed test is about
 	for i := 0; i < len(d.lines); i++ {
 		line := d.lines[i]
 		if m := goPackage.FindStringSubmatch(line); m != nil {
@@ -40,12 +42,17 @@ func readGo(d *document) {
 				continue
 			}
 		}
+		if line == "WARNING: DATA RACE" && race == nil {
+			race = d.goRace(i)
+		}
 		if m := goTestFail.FindStringSubmatch(line); m != nil {
-			t := goTest{at: i, name: m[2]}
+			t := goTest{at: i, name: m[2], lines: race}
+			race = nil
 			for i+1 < len(d.lines) && goDetail(d.lines[i+1], len(m[1])) {
 				i++
 				t.lines = append(t.lines, d.lines[i])
 			}
+			d.use(t.at, i+1)
 			tests = append(tests, t)
 			continue
 		}
@@ -74,7 +81,7 @@ func readGo(d *document) {
 			for end < len(d.lines) && strings.HasPrefix(d.lines[end], "\t") {
 				end++
 			}
-			d.add(i, "go: "+line, line, d.lines[i+1:end]...)
+			d.add(i, "go: "+strings.TrimPrefix(line, "go: "), line, d.lines[i+1:end]...)
 			d.use(i, end)
 			i = end - 1
 		}
@@ -89,6 +96,17 @@ type goTest struct {
 	name  string
 	lines []string
 	panic bool
+}
+
+// goRace lists the places in the repository that a data race's report names, first the access, then the other one.
+func (d *document) goRace(i int) []string {
+	places := []string{"data race"}
+	for end := min(i+80, len(d.lines)); i < end && !strings.HasPrefix(d.lines[i], "====") && len(places) < 4; i++ {
+		if m := goRaceFrame.FindStringSubmatch(d.lines[i]); m != nil && d.in.Root != "" && strings.HasPrefix(m[1], d.in.Root+"/") {
+			places = append(places, "at "+d.file(m[1])+":"+m[2])
+		}
+	}
+	return places
 }
 
 // goDetail reports whether a line belongs to a failed test that is indented by so much: it is indented deeper and is no
@@ -111,6 +129,10 @@ func (d *document) goCompiler(from int, pkg string) int {
 		m := goPlace.FindStringSubmatch(line)
 		if m == nil {
 			if strings.HasPrefix(line, "\t") || strings.HasPrefix(line, "    ") || strings.Contains(line, "too many errors") || strings.HasPrefix(line, "In file included") {
+				i++
+				continue
+			}
+			if strings.Contains(line, ": In function ") || strings.HasSuffix(line, ": At top level:") {
 				i++
 				continue
 			}
@@ -174,7 +196,7 @@ func (d *document) goPackageFailed(at, start int, pkg, note string, tests []goTe
 		return
 	}
 	if strings.Contains(note, "failed]") { // [build failed] or [setup failed]
-		if !built[pkg] && !d.anyBetween(start, at) {
+		if !built[pkg] && !d.anySince(start) {
 			d.add(at, "build "+pkg, d.goFolder(pkg)+": "+note)
 		}
 		return
@@ -190,13 +212,9 @@ func (d *document) goPackageFailed(at, start int, pkg, note string, tests []goTe
 	d.add(start, "package "+pkg, "FAIL "+d.goFolder(pkg)+" (no single test)", last...)
 }
 
-func (d *document) anyBetween(from, to int) bool {
-	for _, f := range d.found {
-		if f.at >= from && f.at < to {
-			return true
-		}
-	}
-	return false
+// anySince reports whether something was found at or after a line.
+func (d *document) anySince(line int) bool {
+	return len(d.found) > 0 && d.found[len(d.found)-1].at >= line
 }
 
 // goTests records failed tests of a package, a parent only when it says something itself.
@@ -212,7 +230,9 @@ func (d *document) goTests(pkg string, tests []goTest) {
 		}
 		detail := make([]string, len(t.lines))
 		for k, line := range t.lines {
-			if m := goLogLine.FindStringSubmatch(line); m != nil {
+			if m := goLogLine.FindStringSubmatch(line); m != nil && m[1] == "testing.go" {
+				line = m[3]
+			} else if m != nil {
 				line = path.Join(folder, m[1]) + ":" + m[2] + ": " + m[3]
 			}
 			detail[k] = line

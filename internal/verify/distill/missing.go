@@ -33,7 +33,7 @@ var absent = []struct {
 
 	{"maven", regexp.MustCompile(`JAVA_HOME (?:environment variable )?is (?:not defined|not set|set to an invalid)`), "a Java development kit (JAVA_HOME)"},
 	{"maven", regexp.MustCompile(`No compiler is provided in this environment`), "a Java compiler"},
-	{"maven", regexp.MustCompile(`(?:invalid target release|invalid source release|release version|Source option|Target option):? (\d[\d.]*)(?: not supported| is no longer supported|$)`), "a Java compiler for version $1"},
+	{"maven", regexp.MustCompile(`(?:invalid target release|invalid source release|release version|Source option|Target option):? (\d[\d.]*)\b`), "a Java compiler for version $1"},
 	{"maven", regexp.MustCompile(`Cannot access \S+ \(\S+\) in offline mode and the artifact (\S+) has not been downloaded`), "the artifact $1"},
 	{"maven", regexp.MustCompile(`Could not (?:transfer|find) artifact (\S+) (?:from/to|in) .*(?:Unknown host|Temporary failure|Connection refused|timed out|Network is unreachable|offline)`), "the artifact $1"},
 	{"maven", regexp.MustCompile(`(?:Non-resolvable parent POM|Unresolveable build extension|Plugin (\S+) or one of its dependencies could not be resolved).*(?:offline mode|Unknown host|Connection refused|Temporary failure)`), "the plugin $1"},
@@ -49,7 +49,8 @@ var absent = []struct {
 	{"gradle", regexp.MustCompile(`Could not (?:GET|HEAD) '[^']+'|Plugin \[id: '[^']+'.*\] was not found in any of the following sources`), "a dependency that has to be downloaded"},
 
 	{"cargo", regexp.MustCompile(`toolchain '([^']+)' is not installed`), "the Rust toolchain $1"},
-	{"cargo", regexp.MustCompile(`(?:requires rustc|rustc \S+ is not supported by|feature .edition\d+. is required|cannot be built because it requires rustc) ?(\d[\d.]*)?`), "a newer Rust compiler $1"},
+	{"cargo", regexp.MustCompile(`requires rustc (\d[\d.]*)`), "Rust $1 or newer"},
+	{"cargo", regexp.MustCompile(`rustc \S+ is not supported by|feature .edition\d+. is required`), "a newer Rust"},
 	{"cargo", regexp.MustCompile(`no matching package named .([^ ]+?). found|failed to (?:download|fetch|load source|query replaced source|get .([^ ]+?). as a dependency)|attempting to make an HTTP request, but --offline was specified|[Cc]ould(?:n't| not) resolve host`), "a crate that has to be downloaded"},
 	{"cargo", regexp.MustCompile("linker `([^`]+)` not found"), "the linker $1"},
 	{"cargo", regexp.MustCompile("error: no such command: `(fmt|clippy)`|'cargo-(fmt|clippy)' is not installed"), "cargo $1$2"},
@@ -61,14 +62,23 @@ var absent = []struct {
 
 	{"bazel", regexp.MustCompile(`could not download Bazel|unable to determine latest version|Error downloading \[|java\.net\.UnknownHostException|Unknown host`), "Bazel itself or a dependency, which has to be downloaded"},
 
-	{"pre-commit", regexp.MustCompile("Executable `([^`]+)` not found"), "$1"},
 	{"pre-commit", regexp.MustCompile(`An unexpected error has occurred: CalledProcessError:.*|unable to access 'https?://[^']+'`), "a hook that has to be downloaded"},
 }
 
 // Missing names what this machine lacks when that, and not the code, is why the command failed. Without network a
 // dependency that was never fetched counts as missing too.
 func Missing(in Input) (what string, ok bool) {
-	all := lines(in.Text)
+	all, _ := lines(in.Text)
+	if in.Tool == "python" {
+		if what := pythonLacks(all); what != "" {
+			return shown(what), true
+		}
+	}
+	if in.Tool == "pre-commit" {
+		if what := hooksLack(all); what != "" {
+			return shown(what), true
+		}
+	}
 	for _, a := range absent {
 		if a.tool != "" && a.tool != in.Tool {
 			continue
@@ -101,4 +111,23 @@ func shellGaveUp(in Input, all []string) bool {
 		}
 	}
 	return false
+}
+
+var noHook = regexp.MustCompile("^Executable `([^`]+)` not found$")
+
+// hooksLack names a program when for want of programs, and nothing else, hooks failed.
+func hooksLack(all []string) string {
+	failed, gone, name := 0, 0, ""
+	for _, line := range all {
+		if m := hookFailed.FindStringSubmatch(line); m != nil && m[2] == "Failed" {
+			failed++
+		} else if m := noHook.FindStringSubmatch(line); m != nil {
+			gone++
+			name = m[1]
+		}
+	}
+	if gone < failed {
+		return ""
+	}
+	return name
 }

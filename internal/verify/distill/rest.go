@@ -17,7 +17,7 @@ func readLocated(d *document) {
 			continue
 		}
 		m := located.FindStringSubmatch(line)
-		if m == nil || mild.MatchString(m[4]) {
+		if m == nil || mild.MatchString(m[4]) || strings.HasSuffix(m[4], "(warning)") {
 			continue
 		}
 		d.place(i, d.file(m[1]), m[2], m[3], m[4])
@@ -43,6 +43,7 @@ var digits = regexp.MustCompile(`\d+`)
 
 // readRest stands in when nobody recognised anything: the lines that complain, else the last ones.
 func readRest(d *document) {
+	clear(d.owner)
 	var said []int
 	for i, line := range d.lines {
 		if complaint.MatchString(line) && !mercy.MatchString(line) {
@@ -70,7 +71,7 @@ func readRest(d *document) {
 
 // Tail returns the last n lines that say something, as a reader's help.
 func Tail(in Input, n int) []string {
-	all := lines(in.Text)
+	all, _ := lines(in.Text)
 	var tail []string
 	for i := len(all) - 1; i >= 0 && len(tail) < n; i-- {
 		if strings.TrimSpace(all[i]) != "" {
