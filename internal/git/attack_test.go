@@ -290,14 +290,15 @@ func TestIgnoredLeftoversAreNoProblem(t *testing.T) {
 
 func TestAttributesHideNothingFromTheJudge(t *testing.T) {
 	src := newSource(t, map[string]string{"a.go": "package a\n", "b.go": "package b\n", "logo.png": "\x89PNG\x00\x01\x02\x03" + strings.Repeat("\x00\xff\x10", 200)})
-	c := checkout(t, newStore(t), src.repo())
+	store := newStore(t)
+	c := checkout(t, store, src.repo())
 	write(t, c.Tree, map[string]string{
 		".gitattributes": "*.go binary\nb.go -diff linguist-generated\n* filter=lfs working-tree-encoding=UTF-16 eol=crlf ident\n",
 		"a.go":           "package a\n\nvar Stolen = 1 // $Id$\n",
 		"b.go":           "package b\n// \x00 a NUL makes a file binary for git\nvar Hidden = 2\n",
 		"logo.png":       "\x89PNG\x00\x01\x02\x03" + strings.Repeat("\x00\xfe\x10", 300),
 	})
-	change, text, err := everything(t, newStoreLike(t, c), src.repo(), c)
+	change, text, err := everything(t, store, src.repo(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -317,9 +318,6 @@ func TestAttributesHideNothingFromTheJudge(t *testing.T) {
 		t.Errorf("binary by content: %v", binary)
 	}
 }
-
-// newStoreLike opens a second store, since the first is not at hand; what it needs it mirrors itself.
-func newStoreLike(t *testing.T, _ *git.Checkout) *git.Store { return newStore(t) }
 
 func TestContentIsKeptByteForByte(t *testing.T) {
 	files := map[string]string{
@@ -440,12 +438,9 @@ func TestAlternatesOfTheAgentAreNotRead(t *testing.T) {
 	c := checkout(t, store, src.repo())
 	write(t, c.Tree, map[string]string{".git/objects/info/alternates": filepath.Join(secret.dir, ".git/objects") + "\n", "main.go": "package x\n"})
 	snapshot(t, c)
-	r, err := c.Blobs(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := c.Blobs(t.Context())
 	defer r.Close()
-	_, err = r.Read(blob, 100)
+	_, err := r.Read(blob, 100)
 	wantCode(t, err, fleet.CodeNotFound)
 }
 

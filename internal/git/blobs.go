@@ -16,22 +16,25 @@ import (
 	"gaggle/internal/fleet"
 )
 
-// BlobReader reads contents out of one mirror through one long-lived process. One goroutine may use it at a time.
+// BlobReader reads contents out of one mirror through one long-lived process, which starts with the first read. Calls
+// from several goroutines wait for each other.
 type BlobReader struct {
 	store  *Store
-	cmd    *exec.Cmd
-	stderr *tail
-	ctx    context.Context
-	cancel context.CancelFunc
-	in     io.WriteCloser
-	out    *bufio.Reader
-	once   sync.Once
-	broken error
+	gitDir string
 	// distrust has the mirror made anew by whoever uses it next: objects were promised and are not there.
 	distrust func()
+	ctx      context.Context
+	cancel   context.CancelFunc
+
+	mu     sync.Mutex
+	cmd    *exec.Cmd // nil before the first read
+	stderr *tail
+	in     io.WriteCloser
+	out    *bufio.Reader
+	broken error // why nothing can be read any more
 }
 
-// Blobs starts a reader of the repository's mirror. It ends with ctx or Close, whichever comes first.
+// Blobs returns a reader of the repository's mirror. It ends with ctx or Close, whichever comes first.
 func (s *Store) Blobs(ctx context.Context, repo fleet.Repository) (*BlobReader, error) {
 	m, err := s.mirror(repo)
 	if err != nil {
@@ -42,38 +45,48 @@ func (s *Store) Blobs(ctx context.Context, repo fleet.Repository) (*BlobReader, 
 			return nil, err
 		}
 	}
-	return s.blobs(ctx, m.dir, m.distrust)
+	return s.blobs(ctx, m.dir, m.distrust), nil
 }
 
-func (s *Store) blobs(ctx context.Context, gitDir string, distrust func()) (*BlobReader, error) {
+func (s *Store) blobs(ctx context.Context, gitDir string, distrust func()) *BlobReader {
 	ctx, cancel := context.WithCancel(ctx)
-	r := &BlobReader{store: s, ctx: ctx, cancel: cancel, distrust: distrust}
-	r.cmd, r.stderr = s.prepare(ctx, command{gitDir: gitDir, args: []string{"cat-file", "--batch-command", "-z", "--buffer"}})
-	var err error
-	if r.in, err = r.cmd.StdinPipe(); err == nil {
+	return &BlobReader{store: s, gitDir: gitDir, distrust: distrust, ctx: ctx, cancel: cancel}
+}
+
+// start starts the process, once.
+func (r *BlobReader) start() error {
+	if r.broken != nil || r.cmd != nil {
+		return r.broken
+	}
+	cmd, stderr := r.store.prepare(r.ctx, command{gitDir: r.gitDir, args: []string{"cat-file", "--batch-command", "-z", "--buffer"}})
+	in, err := cmd.StdinPipe()
+	if err == nil {
 		var out io.ReadCloser
-		if out, err = r.cmd.StdoutPipe(); err == nil {
+		if out, err = cmd.StdoutPipe(); err == nil {
 			r.out = bufio.NewReaderSize(out, 64<<10)
-			err = s.starter.start(r.cmd)
+			err = r.store.starter.start(cmd)
 		}
 	}
 	if err != nil {
-		cancel()
-		return nil, classify(err, "git cat-file could not be started")
+		r.broken = classify(err, "git cat-file could not be started")
+		return r.broken
 	}
-	return r, nil
+	r.cmd, r.stderr, r.in = cmd, stderr, in
+	return nil
 }
 
-// Close ends the process.
+// Close ends the process, and whatever is being read from it.
 func (r *BlobReader) Close() {
-	r.once.Do(func() {
-		r.in.Close()
-		r.cancel()
-		_ = r.cmd.Wait()
-		if r.broken == nil {
-			r.broken = errors.New("the reader is closed")
+	r.cancel()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.broken == nil {
+		r.broken = errors.New("the reader is closed")
+		if r.cmd != nil {
+			r.in.Close()
+			_ = r.cmd.Wait()
 		}
-	})
+	}
 }
 
 // ErrTooLarge says that an object is larger than the reader wants; errors.As finds it in what Read returns.
@@ -100,6 +113,8 @@ func (r *BlobReader) ReadPath(tree, file string, limit int64) ([]byte, error) {
 }
 
 func (r *BlobReader) read(name string, limit int64) ([]byte, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	// The size is asked for first: a huge object must not come through the pipe.
 	oid, kind, size, err := r.ask("info " + name)
 	if err != nil {
@@ -118,8 +133,11 @@ func (r *BlobReader) read(name string, limit int64) ([]byte, error) {
 }
 
 // Each reads many objects in one go, several times as fast as one Read after another. Objects larger than limit
-// are handed to each as nil content with their size. It stops at the first error.
+// are handed to each as nil content with their size. It stops at the first error, after which the reader is of no use;
+// each must not call the reader.
 func (r *BlobReader) Each(oids iter.Seq[string], limit int64, each func(oid string, size int64, content []byte) error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	const ahead = 256
 	batch := make([]string, 0, ahead)
 	for oid := range oids {
@@ -149,8 +167,7 @@ func (r *BlobReader) eachOf(batch []string, limit int64, each func(oid string, s
 	for i, oid := range batch {
 		_, kind, size, err := r.answer(oid)
 		if err != nil {
-			r.broken = err
-			return err
+			return r.end(err)
 		}
 		if sizes[i] = size; size <= limit && kind == "blob" {
 			wanted = append(wanted, oid)
@@ -168,12 +185,11 @@ func (r *BlobReader) eachOf(batch []string, limit int64, each func(oid string, s
 				content, err = r.content(size)
 			}
 			if err != nil {
-				r.broken = err
-				return err
+				return r.end(err)
 			}
 		}
 		if err := each(oid, sizes[i], content); err != nil {
-			r.broken = or(r.broken, errors.New("reading was stopped halfway"))
+			_ = r.end(errors.New("reading was stopped halfway"))
 			return err
 		}
 	}
@@ -181,8 +197,8 @@ func (r *BlobReader) eachOf(batch []string, limit int64, each func(oid string, s
 }
 
 func (r *BlobReader) send(verb string, names []string) error {
-	if r.broken != nil {
-		return r.broken
+	if err := r.start(); err != nil {
+		return err
 	}
 	var b strings.Builder
 	for _, n := range names {
@@ -237,15 +253,25 @@ func (r *BlobReader) content(size int64) ([]byte, error) {
 	return data, nil
 }
 
-// fail ends the reader: after a broken answer nothing that follows can be trusted.
+// fail ends the reader after a broken answer: nothing that follows could be trusted.
 func (r *BlobReader) fail(err error) error {
 	r.in.Close()
-	werr := r.store.finish(r.ctx, r.cmd, r.stderr, "cat-file", r.cmd.Wait())
-	err = or(werr, err)
+	err = or(r.store.finish(r.ctx, r.cmd, r.stderr, "cat-file", r.cmd.Wait()), err)
 	if damaged(err) {
 		r.distrust()
 		err = &fleet.Error{Code: fleet.CodeMirrorCorrupt, Message: "the mirror is damaged", Err: err}
 	}
 	r.broken = classify(err, "the mirror could not be read")
 	return r.broken
+}
+
+// end ends the reader where answers are still to come that nobody will read.
+func (r *BlobReader) end(err error) error {
+	if r.broken == nil {
+		r.broken = err
+		r.in.Close()
+		r.cancel()
+		_ = r.cmd.Wait()
+	}
+	return err
 }

@@ -3,6 +3,7 @@ package git_test
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
@@ -25,6 +26,8 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	// Each check of a property here is a dozen processes; the full checks are one flag away.
+	_ = flag.Set("rapid.checks", "25")
 	os.Exit(m.Run())
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha1"
 	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"hash"
 	"io"
@@ -180,7 +179,7 @@ func (c *Checkout) addedBytes(ctx context.Context) (int64, error) {
 	return total, nil
 }
 
-// hash is the object name that git gives to a file's content.
+// hash is the object name, as raw bytes, that git gives to a file's content.
 func (c *Checkout) hash(root *os.Root, name string, info fs.FileInfo) (string, error) {
 	var h hash.Hash = sha1.New()
 	if len(c.Base) == 64 {
@@ -203,10 +202,10 @@ func (c *Checkout) hash(root *os.Root, name string, info fs.FileInfo) (string, e
 			return "", err
 		}
 	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	return string(h.Sum(nil)), nil
 }
 
-// ReadFile reads a regular file of the work tree of at most limit bytes, without following a link on the way.
+// ReadFile reads a regular file of the work tree of at most limit bytes, without following a link out of it.
 func (c *Checkout) ReadFile(name string, limit int64) ([]byte, error) {
 	root, err := os.OpenRoot(c.Tree)
 	if err != nil {
@@ -231,7 +230,7 @@ func (c *Checkout) ReadFile(name string, limit int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, limit))
 }
 
-// Blobs starts a reader of the objects of this checkout: its base and whatever Snapshot recorded.
-func (c *Checkout) Blobs(ctx context.Context) (*BlobReader, error) {
+// Blobs returns a reader of the objects of this checkout: its base and whatever Snapshot recorded.
+func (c *Checkout) Blobs(ctx context.Context) *BlobReader {
 	return c.store.blobs(ctx, c.gitDir, c.mirror.distrust)
 }

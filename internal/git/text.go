@@ -37,24 +37,35 @@ func (c *Checkout) text(ctx context.Context, tree string) ([]byte, error) {
 	return readable(all, d.change.Files)
 }
 
-// readable replaces the parts of a --text diff whose content nobody can read. Parts and files come in one order.
+// readable replaces the parts of a --text diff whose content nobody can read. Parts and files come in one order; a
+// file that became a link, or the other way round, has two parts.
 func readable(diff []byte, files []FileChange) ([]byte, error) {
 	var out bytes.Buffer
-	for i, part := range splitDiff(diff) {
-		if i >= len(files) {
-			return nil, fmt.Errorf("git diff-tree printed more files than it listed")
+	parts := splitDiff(diff)
+	for _, f := range files {
+		n := 1
+		if f.Status == "T" {
+			n = 2
 		}
-		f := files[i]
-		head, body := part, []byte(nil)
-		if at := bytes.Index(part, []byte("\n@@ ")); at >= 0 {
-			head, body = part[:at+1], part[at+1:]
+		if n > len(parts) {
+			return nil, fmt.Errorf("git diff-tree printed fewer files than it listed")
 		}
-		if !f.Binary || mostlyText(body) {
-			out.Write(part)
-			continue
+		for _, part := range parts[:n] {
+			head, body := part, []byte(nil)
+			if at := bytes.Index(part, []byte("\n@@ ")); at >= 0 {
+				head, body = part[:at+1], part[at+1:]
+			}
+			if !f.Binary || mostlyText(body) {
+				out.Write(part)
+				continue
+			}
+			out.Write(head)
+			fmt.Fprintf(&out, "Binary content is not shown: %d bytes of differences in %s\n", len(body), show(f.Path))
 		}
-		out.Write(head)
-		fmt.Fprintf(&out, "Binary content is not shown: %d bytes of differences in %s\n", len(body), show(f.Path))
+		parts = parts[n:]
+	}
+	if len(parts) > 0 {
+		return nil, fmt.Errorf("git diff-tree printed more files than it listed")
 	}
 	return out.Bytes(), nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"gaggle/internal/fleet"
@@ -67,6 +68,16 @@ func emptyError(branches int) error {
 
 func chooseTip(head string, refs map[string]string) (Tip, bool) {
 	candidates := append([]string{head}, usualBranches...)
+	if at := refs["HEAD"]; head == "" && at != "" { // an old host that does not say what HEAD points at
+		slices.SortStableFunc(candidates, func(a, b string) int {
+			if (refs[a] == at) == (refs[b] == at) {
+				return 0
+			} else if refs[a] == at {
+				return -1
+			}
+			return 1
+		})
+	}
 	if len(refs) == 1 {
 		for ref := range refs {
 			candidates = append(candidates, ref)
@@ -95,8 +106,11 @@ func parseRemoteRefs(text string) (head string, refs map[string]string) {
 			}
 		} else if strings.HasPrefix(name, "refs/heads/") {
 			refs[name] = value
-		} else if name == "HEAD" && head != "" {
-			refs[head] = value
+		} else if name == "HEAD" {
+			refs["HEAD"] = value
+			if head != "" {
+				refs[head] = value
+			}
 		}
 	}
 	return head, refs

@@ -26,12 +26,11 @@ type suspect struct {
 
 // walker goes through a work tree with os.Root, so that no link leads it out, and opens no file it did not lstat.
 type walker struct {
-	ix      *index // nil: everything counts as new
+	ix      *index
 	maxFile int64
 	left    int // entries that may still come
 	hash    func(root *os.Root, name string, info fs.FileInfo) (string, error)
-	dirs    map[string]bool // folders that hold tracked files
-	seen    int             // tracked entries met
+	seen    int // tracked entries met
 	top     *os.Root
 	found   survey
 }
@@ -43,51 +42,60 @@ func (w *walker) walk(tree string) (survey, error) {
 	}
 	defer root.Close()
 	w.top = root
-	if w.ix != nil {
-		w.dirs = make(map[string]bool)
-		for name := range w.ix.entries {
-			for dir := path.Dir(name); dir != "." && !w.dirs[dir]; dir = path.Dir(dir) {
-				w.dirs[dir] = true
-			}
-		}
-	}
-	if err := w.dir(root, ""); err != nil {
+	if err := w.dir(root, "", 0); err != nil {
 		return survey{}, err
 	}
-	if w.ix == nil || w.seen != len(w.ix.entries) {
+	if w.seen != len(w.ix.entries) {
 		w.found.changed = true
 	}
 	return w.found, nil
 }
 
-const dirBatch = 1024 // a folder with millions of names is read in pieces
+const (
+	dirBatch = 1024
+	maxDepth = 200 // each level holds one descriptor
+)
 
-func (w *walker) dir(root *os.Root, prefix string) error {
-	if strings.Count(prefix, "/") > 400 {
+func (w *walker) dir(root *os.Root, prefix string, depth int) error {
+	if depth > maxDepth || len(prefix) > maxPath {
 		return unsafeTree(prefix, "folders are nested too deeply")
 	}
-	d, err := root.Open(".")
+	names, err := readDir(root, w.left+1)
 	if err != nil {
 		return unreadable(prefix, err)
 	}
-	defer d.Close()
-	for {
-		names, err := d.Readdirnames(dirBatch)
-		for _, name := range names {
-			if err := w.entry(root, prefix, name); err != nil {
-				return err
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return unreadable(prefix, err)
+	for _, name := range names {
+		if err := w.entry(root, prefix, name, depth); err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
-func (w *walker) entry(root *os.Root, prefix, name string) error {
+const maxPath = 3500 // bytes; the system's own limit is some 4,000, and git stands on a few more folders
+
+// readDir returns at most limit names of a folder.
+func readDir(root *os.Root, limit int) ([]string, error) {
+	d, err := root.Open(".")
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	var names []string
+	for len(names) < limit {
+		more, err := d.Readdirnames(min(dirBatch, limit-len(names)))
+		names = append(names, more...)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return names, nil
+}
+
+func (w *walker) entry(root *os.Root, prefix, name string, depth int) error {
 	full := prefix + name
 	if w.left--; w.left < 0 {
 		return unsafeTree(full, "there are too many files")
@@ -102,11 +110,7 @@ func (w *walker) entry(root *os.Root, prefix, name string) error {
 	if err != nil {
 		return unreadable(full, err)
 	}
-	var entry indexEntry
-	tracked := false
-	if w.ix != nil {
-		entry, tracked = w.ix.entries[full]
-	}
+	entry, tracked := w.ix.entries[full]
 	switch mode := info.Mode(); {
 	case tracked && entry.submodule():
 		return w.submodule(root, full, name, info)
@@ -116,7 +120,7 @@ func (w *walker) entry(root *os.Root, prefix, name string) error {
 			return unreadable(full, err)
 		}
 		defer sub.Close()
-		return w.dir(sub, full+"/")
+		return w.dir(sub, full+"/", depth+1)
 	case mode.IsRegular(), mode&fs.ModeSymlink != 0:
 		return w.file(root, full, name, info, entry, tracked)
 	case controlsGit(name): // git would open it, even to ask what is ignored
@@ -236,6 +240,9 @@ func unsafeTree(p, why string) *fleet.Error {
 
 // show makes a path of any bytes one printable line.
 func show(p string) string {
+	if len(p) > 300 {
+		p = p[:150] + "…" + p[len(p)-150:]
+	}
 	q := fmt.Sprintf("%q", p)
 	if plain := q[1 : len(q)-1]; plain == p {
 		return p

@@ -1,0 +1,4 @@
+package git
+
+// RemoveAll is open to the tests.
+var RemoveAll = removeAll
