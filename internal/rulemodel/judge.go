@@ -150,7 +150,7 @@ func promptOf(text string) string {
 	return text
 }
 
-var vocable = regexp.MustCompile("`[^`\n]+`|\"[^\"\n]+\"|[\\w-]+(?:[./:_][\\w-]+)+|\\b[a-z]+[A-Z]\\w*|\\b[A-Z][a-z]+[A-Z]\\w*")
+var vocable = regexp.MustCompile("`[^`\n]+`|\"[^\"\n]+\"|[\\w-]+(?:[./:_-][\\w-]+)+|\\.[a-z]\\w{3,}|\\b(?:Dockerfile|Makefile|Jenkinsfile)\\b|\\b[a-z]+[A-Z]\\w*|\\b[A-Z][a-z]+[A-Z]\\w*")
 
 // wordsOf lists what in a prompt looks like a piece of code: the vocabulary of a wish that no rule understands.
 func wordsOf(prompt string) []string {

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
 )
 
 // memory is what a conversation so far amounts to. It is worked out anew for each request.
@@ -190,16 +192,22 @@ type scope struct {
 }
 
 var (
-	onlyLine   = regexp.MustCompile(`(?m)^Change only files that match: (.+)$`) // as agent.Instructions writes it
-	exceptWish = regexp.MustCompile(`(?i)\b(?:do not|don't|never)\s+(?:change|touch|edit|modify)\s+(?:anything\s+(?:in|under)\s+|files?\s+(?:in|under)\s+)?` + operand)
-	checkLine  = regexp.MustCompile(`(?m)^To check your work, run: (.+)$`) // likewise
+	onlyLine    = regexp.MustCompile(`(?m)^Change only files that match: (.+)$`) // as agent.Instructions writes it
+	inBackticks = regexp.MustCompile("`([^`]+)`")
+	exceptWish  = regexp.MustCompile(`(?i)\b(?:do not|don't|never)\s+(?:change|touch|edit|modify)\s+(?:anything\s+(?:in|under)\s+|files?\s+(?:in|under)\s+)?` + operand)
+	checkLine   = regexp.MustCompile(`(?m)^To check your work, run: (.+)$`) // likewise
 )
 
 func scopeOf(prompt string) scope {
 	var s scope
 	if m := onlyLine.FindStringSubmatch(prompt); m != nil {
-		for _, g := range strings.Split(m[1], ",") {
-			s.only = append(s.only, strings.Trim(strings.TrimSpace(g), "`"))
+		for _, g := range inBackticks.FindAllStringSubmatch(m[1], -1) {
+			glob := strings.TrimPrefix(g[1], "//") // from the repository's root; here the two are the same or out of reach
+			if not, ok := strings.CutPrefix(glob, "!"); ok {
+				s.except = append(s.except, not)
+			} else {
+				s.only = append(s.only, glob)
+			}
 		}
 	}
 	for _, m := range exceptWish.FindAllStringSubmatch(prompt, 20) {
@@ -227,29 +235,8 @@ func (s scope) allows(p string) bool {
 // globMatch matches with ** as any number of folders; a pattern without a slash fits base names.
 func globMatch(pattern, p string) bool {
 	if !strings.Contains(pattern, "/") {
-		ok, err := path.Match(pattern, path.Base(p))
-		return ok && err == nil
+		p = path.Base(p)
 	}
-	return globParts(strings.Split(pattern, "/"), strings.Split(p, "/"))
-}
-
-func globParts(pattern, parts []string) bool {
-	for len(pattern) > 0 {
-		if pattern[0] == "**" {
-			for i := range len(parts) + 1 {
-				if globParts(pattern[1:], parts[i:]) {
-					return true
-				}
-			}
-			return false
-		}
-		if len(parts) == 0 {
-			return false
-		}
-		if ok, err := path.Match(pattern[0], parts[0]); !ok || err != nil {
-			return false
-		}
-		pattern, parts = pattern[1:], parts[1:]
-	}
-	return len(parts) == 0
+	ok, err := doublestar.Match(pattern, p)
+	return ok && err == nil
 }

@@ -138,7 +138,7 @@ type settingRule struct{ path, key, value string }
 var (
 	settingWish = regexp.MustCompile(`(?i)\b(?:set|bump|change|raise|lower|update|upgrade|pin)\s+` + decoration + thing + operand + `\s+(?:(?:key|setting|option|field|value|directive|version)\s+)?(?:in|of|inside)\s+` + decoration + `(?:file\s+)?` + operand + `\s+to\s+` + decoration + `(?:version\s+|value\s+)?` + operand)
 	settingIn   = regexp.MustCompile(`(?i)\bset\s+` + decoration + thing + operand + `\s+(?:(?:key|setting|option|field|value|directive|version)\s+)?to\s+` + operand + `\s+in\s+` + decoration + `(?:file\s+)?` + operand)
-	goVersion   = regexp.MustCompile(`(?i)\bgo\s+(?:language\s+)?version\s+(?:in\s+` + "`?go\\.mod`?" + `\s+)?to\s+` + operand)
+	goVersion   = regexp.MustCompile(`(?i)\bgo\s+(?:(?:language\s+)?version|directive)\s+(?:in\s+` + "`?go\\.mod`?" + `\s+)?to\s+` + operand)
 )
 
 func settingOf(s string) rule {
@@ -178,4 +178,50 @@ func (r settingRule) apply(v view) (string, []string) {
 
 func (r settingRule) explains(p, line string) bool {
 	return (p == r.path || strings.HasSuffix(p, "/"+r.path)) && containsWord(line, r.key)
+}
+
+// versionRule raises (or lowers) the version of something wherever a line names both.
+type versionRule struct{ name, from, to string }
+
+var versionWish = regexp.MustCompile(`(?i)\b(?:raise|bump|upgrade|update|change|move|migrate|lift|set|switch)\s+` + decoration + "([`\"']?[\\w@./-]+[`\"']?)" +
+	`\s+(?:version\s+)?from\s+(?:version\s+)?` + "[`\"']?(v?\\d[\\w.-]*)[`\"']?" + `\s+to\s+(?:version\s+)?` + "[`\"']?(v?\\d[\\w.-]*)[`\"']?")
+
+func versionOf(s string) rule {
+	m := versionWish.FindStringSubmatch(s)
+	if m == nil {
+		return nil
+	}
+	return versionRule{strings.Trim(m[1], "`\"'"), strings.TrimRight(m[2], "."), strings.TrimRight(m[3], ".")}
+}
+
+// versionFiles hold nothing but a version; whose, their name says.
+var versionFiles = map[string]string{".nvmrc": "node", ".node-version": "node", ".python-version": "python", ".ruby-version": "ruby", ".java-version": "java", ".go-version": "go"}
+
+func (r versionRule) String() string {
+	return fmt.Sprintf("raise %s from %s to %s", r.name, r.from, r.to)
+}
+func (r versionRule) paths() []string { return nil }
+func (r versionRule) queries() []query {
+	return []query{{pattern: `\b` + regexp.QuoteMeta(r.from) + `\b`}}
+}
+
+func (r versionRule) apply(v view) (string, []string) {
+	if v.absent {
+		return v.content, nil
+	}
+	old := regexp.MustCompile(`(^|[^\w.])(v?)` + regexp.QuoteMeta(strings.TrimPrefix(r.from, "v")) + `((?:\.[0-9x*]+)*)([^\w.]|\.?$|\.[^\w])`)
+	var b strings.Builder
+	for line := range strings.SplitAfterSeq(v.content, "\n") {
+		if strings.Contains(strings.ToLower(line), strings.ToLower(r.name)) || versionFiles[path.Base(v.path)] == strings.ToLower(r.name) {
+			body := strings.TrimRight(line, "\r\n")
+			line = old.ReplaceAllString(body, "${1}${2}"+strings.TrimPrefix(r.to, "v")+"${4}") + line[len(body):]
+		}
+		b.WriteString(line)
+	}
+	return b.String(), nil
+}
+
+func (r versionRule) explains(p, line string) bool {
+	named := strings.Contains(strings.ToLower(line), strings.ToLower(r.name)) || versionFiles[path.Base(p)] == strings.ToLower(r.name)
+	return named && (strings.Contains(line, strings.TrimPrefix(r.from, "v")) || strings.Contains(line, strings.TrimPrefix(r.to, "v")))
 }

@@ -119,6 +119,14 @@ var (
 	ioutilWord = regexp.MustCompile(`(?i)\bioutil\b`)
 )
 
+// clear reports whether the last operand of a sentence is a piece of code and not a word of a sentence that goes on: it is
+// quoted, or nothing but a place follows it.
+func clear(last, s string) bool {
+	return operandQuoted.MatchString(last) || placeOrEnd.MatchString(s[strings.LastIndex(s, last)+len(last):])
+}
+
+var placeOrEnd = regexp.MustCompile(`(?i)^[.,;:!)]*\s*(?:$|,|(?:everywhere|in|across|throughout|and|for|from|wherever|where|of|including|but|also|with)\b)`)
+
 // bare takes quotes, or the punctuation of the sentence, off an operand.
 func bare(op string) string {
 	if operandQuoted.MatchString(op) && len(op) > 2 {
@@ -137,6 +145,9 @@ func ruleOf(s, prose string, fences []string, globs []string) []rule {
 	if r := ensureOf(s, fences, globs); r != nil {
 		return []rule{r}
 	}
+	if r := versionOf(s); r != nil {
+		return []rule{r}
+	}
 	if r := settingOf(s); r != nil {
 		return []rule{r}
 	}
@@ -150,9 +161,9 @@ func ruleOf(s, prose string, fences []string, globs []string) []rule {
 		}
 	}
 	if len(rules) == 0 {
-		if m := replaceWith.FindStringSubmatch(s); m != nil {
+		if m := replaceWith.FindStringSubmatch(s); m != nil && clear(m[2], s) {
 			rules = replacement(bare(m[1]), bare(m[2]), prose, globs)
-		} else if m := insteadOf.FindStringSubmatch(s); m != nil {
+		} else if m := insteadOf.FindStringSubmatch(s); m != nil && clear(m[2], s) {
 			rules = replacement(bare(m[2]), bare(m[1]), prose, globs)
 		} else if replaceVerb.MatchString(s) && ioutilWord.MatchString(s) {
 			rules = []rule{ioutilRule()}

@@ -35,6 +35,11 @@ func TestPromptsAreRead(t *testing.T) {
 		{"Add the licence header `// Copyright 2026 Acme` to every Go file.", []string{`begin files with "// Copyright 2026 Acme"`}},
 		{"Create a file `SECURITY.md` with\n```\n# Security\nMail us.\n```\n", []string{"have a file SECURITY.md"}},
 		{"Replace imports of `github.com/pkg/errors` with `errors`.", []string{"import errors instead of github.com/pkg/errors"}},
+		{"Raise Node from 18 to 22 wherever the component names it: engines in package.json, .nvmrc, the base image in the\nDockerfile, and node-version in GitHub workflows. Nothing else changes.", []string{"raise Node from 18 to 22"}},
+		{"Raise the go directive to 1.25.0, in go.mod and, where it is lower, in the go.work at the repository's root.", []string{"set go to 1.25.0 in go.mod"}},
+		{"Replace every use of io/ioutil by its successor in io or os, and remove the import:\nReadAll, NopCloser and Discard moved to io; ReadFile and WriteFile to os; TempDir is os.MkdirTemp, TempFile is\nos.CreateTemp. ReadDir is os.ReadDir, which returns []os.DirEntry: adapt the code that uses the result.\nChange nothing else. Leave generated files as they are and name them in your summary.", []string{"replace the package io/ioutil"}},
+		{"Move this component from log4j 1 to the SLF4J API with Logback behind it.\n- Replace org.apache.log4j imports and Logger.getLogger by org.slf4j.Logger and LoggerFactory.\n- Turn string concatenation in log calls into {} placeholders; keep the message texts and the levels. FATAL becomes error.\n- Replace the log4j dependencies by slf4j-api and logback-classic in the versions of the parent POM.", nil},
+		{"Migrate from github.com/pkg/errors to the standard library.", nil},
 		{"Make the code better.", nil},
 		{"", nil},
 	} {
@@ -83,12 +88,14 @@ func TestRulesChangeFiles(t *testing.T) {
 		"context": {"Add a context.Context as first parameter to the function `Fetch`.", "a.go",
 			"package a\n\ntype F interface{ Fetch(id string) error }\n\nfunc Fetch(id string) error { return nil }\n\nfunc g(ctx context.Context) { h(Fetch(\"x\")) }\n\nfunc h(error) { _ = Fetch(\"y\") }\n",
 			"package a\n\nimport \"context\"\n\ntype F interface {\n\tFetch(ctx context.Context, id string) error\n}\n\nfunc Fetch(ctx context.Context, id string) error { return nil }\n\nfunc g(ctx context.Context) { h(Fetch(ctx, \"x\")) }\n\nfunc h(error) { _ = Fetch(context.TODO(), \"y\") }\n"},
-		"python":        {"Replace `datetime.utcnow()` with `datetime.now(timezone.utc)`.", "a.py", "from datetime import datetime\n\nnow = datetime.utcnow()\n", "from datetime import datetime, timezone\n\nnow = datetime.now(timezone.utc)\n"},
-		"setting":       {"Set `replicas` to `3` in `deploy.yaml`.", "deploy.yaml", "spec:\n  replicas: 1\n  name: replicas\n", "spec:\n  replicas: 3\n  name: replicas\n"},
-		"go version":    {"Bump the Go version to 1.26.", "go.mod", "module x\n\ngo 1.19\n", "module x\n\ngo 1.26\n"},
-		"line":          {"Add `*.log` to `.gitignore`.", ".gitignore", "bin", "bin\n*.log\n"},
-		"header":        {"Add the header `# Acme` to every Python file.", "a.py", "#!/usr/bin/python3\nx = 1\n", "#!/usr/bin/python3\n# Acme\nx = 1\n"},
-		"lines removed": {"Remove all calls to `fmt.Println`.", "a.go", "package a\n\nimport \"fmt\"\n\nfunc f() {\n\tfmt.Println(1)\n}\n", "package a\n\nfunc f() {\n}\n"},
+		"python":            {"Replace `datetime.utcnow()` with `datetime.now(timezone.utc)`.", "a.py", "from datetime import datetime\n\nnow = datetime.utcnow()\n", "from datetime import datetime, timezone\n\nnow = datetime.now(timezone.utc)\n"},
+		"setting":           {"Set `replicas` to `3` in `deploy.yaml`.", "deploy.yaml", "spec:\n  replicas: 1\n  name: replicas\n", "spec:\n  replicas: 3\n  name: replicas\n"},
+		"go version":        {"Bump the Go version to 1.26.", "go.mod", "module x\n\ngo 1.19\n", "module x\n\ngo 1.26\n"},
+		"version in YAML":   {"Raise Node from 18 to 22.", "ci.yml", "node-version: '18.x'\nsteps: 18\nimage: node:18-alpine\nnode: >=180\n", "node-version: '22'\nsteps: 18\nimage: node:22-alpine\nnode: >=180\n"},
+		"version in .nvmrc": {"Raise Node from 18 to 22.", ".nvmrc", "v18.1.0\n", "v22\n"},
+		"line":              {"Add `*.log` to `.gitignore`.", ".gitignore", "bin", "bin\n*.log\n"},
+		"header":            {"Add the header `# Acme` to every Python file.", "a.py", "#!/usr/bin/python3\nx = 1\n", "#!/usr/bin/python3\n# Acme\nx = 1\n"},
+		"lines removed":     {"Remove all calls to `fmt.Println`.", "a.go", "package a\n\nimport \"fmt\"\n\nfunc f() {\n\tfmt.Println(1)\n}\n", "package a\n\nfunc f() {\n}\n"},
 	} {
 		got := applyAll(c.prompt, c.path, c.in)
 		if d := cmp.Diff(c.want, got); d != "" {

@@ -77,6 +77,8 @@ type query struct {
 
 func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
+func unquoted(s string) string { return strings.ReplaceAll(s, `'\''`, "'") }
+
 func (b toolbox) find(q query) (call, bool) {
 	if b.search != nil {
 		in := map[string]any{"pattern": q.pattern}
@@ -231,8 +233,8 @@ type deed struct {
 }
 
 var (
-	catCommand     = regexp.MustCompile(`^cat -- '([^']+)'$`)
-	heredocCommand = regexp.MustCompile(`(?s)^mkdir -p -- '[^']*'\ncat > '([^']+)' <<'(` + heredoc + `X*)'\n(.*)$`)
+	catCommand     = regexp.MustCompile(`^cat -- '((?:[^']|'\\'')+)'$`)
+	heredocCommand = regexp.MustCompile(`(?s)^mkdir -p -- '(?:[^']|'\\'')*'\ncat > '((?:[^']|'\\'')+)' <<'(` + heredoc + `X*)'\n(.*)$`)
 )
 
 func (b toolbox) deedOf(c call) deed {
@@ -258,10 +260,10 @@ func (b toolbox) deedOf(c call) deed {
 	case is(b.shell):
 		d.command = c.str(commandNames...)
 		if m := catCommand.FindStringSubmatch(d.command); m != nil {
-			d.kind, d.path = "read", m[1]
+			d.kind, d.path = "read", unquoted(m[1])
 		} else if m := heredocCommand.FindStringSubmatch(d.command); m != nil {
 			if body, tail, ok := strings.Cut(m[3], m[2]); ok {
-				d.kind, d.path, d.new = "write", m[1], body
+				d.kind, d.path, d.new = "write", unquoted(m[1]), body
 				if tail != "" {
 					d.new = strings.TrimSuffix(body, "\n")
 				}
