@@ -176,6 +176,28 @@ func TestHostileRepositoryAndFeedback(t *testing.T) {
 	}
 }
 
+// The verifiers that the instructions name are run by Claude Code itself, and what they say is acted on within the round.
+func TestMendsWhatTheVerifiersReject(t *testing.T) {
+	h := harness(t)
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Env = map[string]string{"GOFLAGS": "-mod=mod", "GOPROXY": "off", "GOCACHE": sandbox.CacheDir + "/go-build"}
+	try := h.NewTry(t, map[string]string{"pond/go.mod": hostile["go.mod"], "other/read.go": hostile["read.go"],
+		"pond/pond.go": "package pond\n\nimport \"io/ioutil\"\n\nfunc Size(dir string) (n int64) {\n\tentries, _ := ioutil.ReadDir(dir)\n\tfor _, e := range entries {\n\t\tn += e.Size()\n\t}\n\treturn n\n}\n"}, "")
+	try.Box.Spec.Mounts = []sandbox.Mount{{Host: filepath.Join(cache, "go-build"), Inside: sandbox.CacheDir + "/go-build"}}
+	task := agenttest.Task(agent.Task{Prompt: ioutilPrompt, Verify: []string{"go", "vet", "./..."}, Dir: sandbox.WorkDir + "/pond", Paths: []string{"**/*.go"}})
+	task.Component.Path = "pond"
+	r := try.Run(t, task)
+	if got := try.Read(t, "pond/pond.go"); !r.Done || !strings.Contains(got, "readDirInfo(dir)") || !strings.Contains(try.Log.String(), "has no field or method Size") {
+		t.Errorf("%+v: %s\n%s", r, got, try.Log)
+	}
+	if try.Read(t, "other/read.go") != hostile["read.go"] {
+		t.Error("another component was changed")
+	}
+}
+
 // A run that is killed half way is taken up again in the same session.
 func TestKilledAndResumed(t *testing.T) {
 	h := harness(t)
