@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"gaggle/internal/fleet"
+	"gaggle/internal/git"
 )
 
 // Trees opens the committed content of repositories. The mirrors do it; tests do it from memory.
@@ -23,10 +24,5 @@ type Tree interface {
 	Close() error
 }
 
-// File is one entry of a tree that is not itself a tree.
-type File struct {
-	Path string
-	Mode string // as git writes it: 100644, 100755, 120000 (a symbolic link), 160000 (a submodule)
-	OID  string
-	Size int64
-}
+// File is one entry of a tree that is not itself a tree. Its size is that of the blob.
+type File = git.Entry
