@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"path"
@@ -39,6 +40,9 @@ func (t *tree) detect(at, want string) []Verifier {
 	for _, d := range detectors {
 		found = append(found, d(t, at, want)...)
 	}
+	if len(found) == 0 && at == want {
+		found = t.loosePython(at)
+	}
 	if len(found) > 0 || at == want {
 		found = append(found, t.makefile(at, found)...)
 	}
@@ -51,10 +55,7 @@ func (t *tree) detect(at, want string) []Verifier {
 // A detector answers for one family of tools: at is the folder to look at, want the component's folder at or below it.
 type detector func(t *tree, at, want string) []Verifier
 
-var detectors = []detector{(*tree).golang}
-
-func (t *tree) makefile(string, []Verifier) []Verifier { return nil }
-func (t *tree) preCommit(string) []Verifier            { return nil }
+var detectors = []detector{(*tree).golang, (*tree).node, (*tree).python, (*tree).maven, (*tree).gradle, (*tree).cargo, (*tree).dotnet, (*tree).bazel}
 
 // arrange puts builds before linters before tests, keeping the order within each, and makes names unique.
 func arrange(found []Verifier) []Verifier {
@@ -69,6 +70,12 @@ func arrange(found []Verifier) []Verifier {
 			found[i].Name = v.Name + " (" + v.Dir + ")"
 		}
 		found[i].Timeout = cmpOr(v.Timeout, DefaultTimeout)
+	}
+	taken := map[string]int{}
+	for i, v := range found {
+		if taken[v.Name]++; taken[v.Name] > 1 {
+			found[i].Name = fmt.Sprintf("%s %d", v.Name, taken[v.Name])
+		}
 	}
 	return found
 }
@@ -189,6 +196,24 @@ func (t *tree) roots(dir string, depth int, side bool, marks func(name string) b
 		}
 		for _, e := range names {
 			if e.Type().IsRegular() && marks(e.Name()) {
+				found = append(found, at)
+				return false
+			}
+		}
+		return true
+	})
+	return found
+}
+
+// inside finds folders strictly below dir, likewise.
+func (t *tree) inside(dir string, depth int, marks func(name string) bool) []string {
+	var found []string
+	t.below(dir, depth, false, func(at string, names []fs.DirEntry) bool {
+		if at == dir {
+			return true
+		}
+		for _, e := range names {
+			if e.Type().IsRegular() && marks(e.Name()) && len(found) < maxRoots {
 				found = append(found, at)
 				return false
 			}

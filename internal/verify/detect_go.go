@@ -9,9 +9,12 @@ import (
 	"golang.org/x/mod/modfile"
 )
 
+// maxModules is how many modules of one component are verified, those nearest to its folder first.
+const maxModules = 8
+
 // golang finds Go modules: a workspace's modules together, then every further module below the folder by
 // itself, for a change may reach those too and no other command compiles them.
-func (t *tree) golang(at, _ string) []Verifier {
+func (t *tree) golang(at, want string) []Verifier {
 	var found []Verifier
 	taken := map[string]bool{}
 	modules := map[string]string{}
@@ -21,8 +24,12 @@ func (t *tree) golang(at, _ string) []Verifier {
 		vendored    bool
 	}
 	var all []module
-	t.below(at, 5, true, func(dir string, names []fs.DirEntry) bool {
-		if len(all) == maxRoots {
+	depth := 5
+	if at != want {
+		depth = 0 // the modules below are other components' own
+	}
+	t.below(at, depth, true, func(dir string, names []fs.DirEntry) bool {
+		if len(all) == maxModules {
 			return false
 		}
 		if data := t.read(path.Join(dir, "go.work")); data != nil && !taken[dir] {
@@ -48,7 +55,9 @@ func (t *tree) golang(at, _ string) []Verifier {
 		add := func(name string, kind Kind, argv ...string) {
 			found = append(found, Verifier{Name: name, Kind: kind, Source: source, Tool: "go", Dir: m.dir, Modules: modules, Warm: warm, Argv: append(argv, m.patterns...)})
 		}
-		add("go build", Build, "go", "build", "-o", "/dev/null")
+		if m.dir == at { // elsewhere vet, which type-checks, is enough
+			add("go build", Build, "go", "build", "-o", "/dev/null")
+		}
 		add("go vet", Lint, "go", "vet")
 		add("go test", Test, "go", "test", "-vet=off", goTimeout(DefaultTimeout))
 	}

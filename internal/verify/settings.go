@@ -91,13 +91,19 @@ func offline(v *Verifier) {
 	}
 	maps.Copy(env, offlineEnvironment)
 	v.Env = env
-	if flag := offlineFlag[v.Tool]; flag != "" && len(v.Argv) > 0 && v.Argv[0] != "sh" {
-		v.Argv = slices.Insert(v.Argv, 1, flag)
+	v.Setup = slices.Clone(v.Setup)
+	for i := range v.Setup {
+		own := maps.Clone(offlineEnvironment)
+		maps.Copy(own, v.Setup[i].Env)
+		v.Setup[i].Env = own
+	}
+	if flag := offlineFlag[v.Tool]; flag != "" {
+		v.Argv = append(v.Argv, flag)
 	}
 }
 
 // The ways in which tools are told that there is no network.
 var (
-	offlineEnvironment = map[string]string{"GOPROXY": "off", "CARGO_NET_OFFLINE": "true", "npm_config_offline": "true", "PIP_NO_INDEX": "1"}
+	offlineEnvironment = map[string]string{"GOPROXY": "off", "CARGO_NET_OFFLINE": "true", "npm_config_offline": "true", "YARN_ENABLE_NETWORK": "false", "PIP_NO_INDEX": "1"}
 	offlineFlag        = map[string]string{"maven": "-o", "gradle": "--offline"}
 )

@@ -54,7 +54,7 @@ type Step struct {
 // It asks tools to be plain, quiet and non-interactive.
 func Environment() map[string]string {
 	return map[string]string{
-		"CI": "true", "NO_COLOR": "1", "FORCE_COLOR": "0", "CLICOLOR": "0", "TERM": "dumb", "COLUMNS": "200",
+		"CI": "true", "NO_COLOR": "1", "CLICOLOR": "0", "TERM": "dumb", "COLUMNS": "200",
 		"LC_ALL": "C.UTF-8", "TZ": "UTC", "DO_NOT_TRACK": "1", "GIT_TERMINAL_PROMPT": "0",
 		"PYTHONUNBUFFERED": "1", "PYTHONHASHSEED": "0", "PYTHONPYCACHEPREFIX": "/tmp/pycache", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1",
 		"npm_config_update_notifier": "false", "npm_config_fund": "false", "npm_config_audit": "false", "npm_config_yes": "false", "npm_config_color": "false", "HUSKY": "0", "COREPACK_ENABLE_DOWNLOAD_PROMPT": "0",
@@ -72,8 +72,11 @@ func commandLine(dir string, argv []string) string {
 		words[i] = quote(a)
 	}
 	line := strings.Join(words, " ")
-	if len(argv) == 3 && argv[0] == "sh" && argv[1] == "-c" {
+	if len(argv) > 2 && argv[0] == "sh" && argv[1] == "-c" {
 		line = argv[2]
+		if len(argv) > 3 { // a script around a call: the call is what a person would type
+			line = strings.Join(words[3:], " ")
+		}
 	}
 	if dir != "" && dir != "." {
 		line = "cd " + quote(dir) + " && " + line

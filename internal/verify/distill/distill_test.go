@@ -97,7 +97,7 @@ func TestHostileOutput(t *testing.T) {
 		"many of places": manyPlaces(5000),
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, tool := range tools {
+			for _, tool := range []string{"go", "node", "python", "shell"} { // shell asks every reader
 				sound(t, distill.Input{Tool: tool, Text: []byte(text), Exit: 1, Root: "/srv/work", Dir: ".", Cut: 12345})
 			}
 		})
