@@ -9,6 +9,8 @@ import (
 type Match struct {
 	Rule       string // such as "github-token"
 	Start, End int    // bytes
+
+	from int // where the pattern began to match: a label may stand before what is secret
 }
 
 // pattern is one kind of well-known credential. hint is a literal without which the pattern cannot match: looking
@@ -66,7 +68,7 @@ func (p pattern) find(text []byte, found []Match) []Match {
 	for _, at := range p.re.FindAllSubmatchIndex(text, -1) {
 		start, end := at[2*p.group], at[2*p.group+1]
 		if !bytes.Equal(text[start:end], []byte(Mark)) {
-			found = append(found, Match{p.rule, start, end})
+			found = append(found, Match{p.rule, start, end, at[0]})
 		}
 	}
 	return found

@@ -107,7 +107,7 @@ func (r *Redactor) find(text []byte, withPatterns bool) []Match {
 			if i < 0 {
 				break
 			}
-			found = append(found, Match{"known", from + i, from + i + len(n)})
+			found = append(found, Match{"known", from + i, from + i + len(n), from + i})
 			from += i + 1
 		}
 	}
@@ -122,8 +122,8 @@ func (r *Redactor) find(text []byte, withPatterns bool) []Match {
 	slices.SortFunc(found, func(a, b Match) int { return a.Start - b.Start })
 	merged := found[:1]
 	for _, m := range found[1:] {
-		if last := &merged[len(merged)-1]; m.Start <= last.End {
-			last.End = max(last.End, m.End)
+		if last := &merged[len(merged)-1]; m.Start < last.End {
+			last.End, last.from = max(last.End, m.End), min(last.from, m.from)
 		} else {
 			merged = append(merged, m)
 		}

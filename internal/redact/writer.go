@@ -41,6 +41,9 @@ func (r *Redactor) KnownWriter(w io.Writer) *Writer { return &Writer{r: r, w: w,
 // Write takes all of p; an error is the underlying writer's.
 func (w *Writer) Write(p []byte) (int, error) {
 	w.buf = append(w.buf, p...)
+	if !w.known && w.state == plain && len(w.buf) <= maxLine && bytes.IndexByte(p, '\n') < 0 {
+		return len(p), nil // the line goes on: it is searched once, when it ends
+	}
 	if err := w.pass(false); err != nil {
 		return 0, err
 	}
@@ -60,25 +63,33 @@ func (w *Writer) pass(final bool) error {
 	if !final {
 		cut, long = w.cut(matches)
 	}
+	if last := len(matches) - 1; last >= 0 && !final {
+		m := matches[last]
+		switch {
+		case m.End < len(w.buf) || m.from >= len(w.buf):
+		case openPEM(w.buf[m.from:]):
+			cut, w.state, w.ate = len(w.buf), inPEM, 0
+		case long:
+			cut, w.state = len(w.buf), inToken
+		}
+	}
 	n := 0
 	for n < len(matches) && matches[n].Start < cut {
 		n++
 	}
 	out := replace(w.buf[:cut], matches[:n])
-	if n > 0 && matches[n-1].End == len(w.buf) && matches[n-1].End == cut && !final {
-		// The secret may go on in the next write.
-		if tail := w.buf[matches[n-1].Start:]; bytes.HasPrefix(tail, []byte("-----BEGIN")) {
-			w.state, w.ate = inPEM, 0
-		} else if long {
-			w.state = inToken
-		}
-	}
 	var err error
 	if len(out) > 0 {
 		_, err = w.w.Write(out)
 	}
 	w.buf = append(w.buf[:0], w.buf[cut:]...)
 	return err
+}
+
+// openPEM reports whether a private key begins in a text and does not end there.
+func openPEM(text []byte) bool {
+	i := bytes.LastIndex(text, []byte("-----BEGIN"))
+	return i >= 0 && bytes.Contains(text[i:], []byte(pemEnd)) && !bytes.Contains(text[i:], []byte("-----END"))
 }
 
 // cut returns how much of the buffer may go: everything before the first byte that a secret still to come could
@@ -95,13 +106,13 @@ func (w *Writer) cut(matches []Match) (cut int, long bool) {
 		was := cut
 		cut = w.r.straddled(w.buf, cut)
 		for _, m := range matches {
-			if m.Start >= cut || m.End <= cut {
+			if m.from >= cut || m.End <= cut {
 				continue
 			}
 			if long {
 				cut = m.End
 			} else {
-				cut = m.Start
+				cut = m.from
 			}
 		}
 		if cut == was || long {
