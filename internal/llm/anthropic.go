@@ -168,7 +168,9 @@ func anthropicBody(req Request, known anthropicQuirks) anthropicRequest {
 		body.System = []anthropicBlock{{Type: "text", Text: system, Cache: mark}}
 	}
 	for _, m := range req.Messages {
-		body.Messages = append(body.Messages, anthropicMessage{m.Role, anthropicBlocks(m)})
+		if blocks := anthropicBlocks(m); len(blocks) > 0 { // the format takes no empty message
+			body.Messages = append(body.Messages, anthropicMessage{m.Role, blocks})
+		}
 	}
 	if n := len(body.Messages); n > 0 && mark != nil {
 		if last := body.Messages[n-1].Content; len(last) > 0 && last[len(last)-1].raw == nil {
@@ -198,7 +200,7 @@ func anthropicBlocks(m Message) []anthropicBlock {
 			blocks = append(blocks, anthropicBlock{Type: "tool_result", ToolUseID: p.Result.ID, Content: p.Result.Text, IsError: p.Result.Failed})
 		case p.Opaque != nil:
 			blocks = append(blocks, anthropicBlock{raw: p.Opaque})
-		case p.Text != "":
+		case strings.TrimSpace(p.Text) != "": // nor a blank text
 			blocks = append(blocks, anthropicBlock{Type: "text", Text: p.Text})
 		}
 	}
@@ -210,7 +212,7 @@ func (r anthropicReply) response(req Request) (Response, error) {
 		return Response{}, fleet.Errorf(fleet.CodeModel, "the model's reply is no message")
 	}
 	out := Response{Model: r.Model, Message: Message{Role: Assistant}, Stop: StopEnd,
-		Usage: fleet.Tokens{Input: r.Usage.Input, Output: r.Usage.Output, CacheRead: r.Usage.CacheRead, CacheWrite: r.Usage.CacheWrite}}
+		Usage: fleet.Tokens{Input: max(0, r.Usage.Input), Output: max(0, r.Usage.Output), CacheRead: max(0, r.Usage.CacheRead), CacheWrite: max(0, r.Usage.CacheWrite)}}
 	for _, raw := range r.Content {
 		var b struct {
 			Type  string          `json:"type"`

@@ -16,6 +16,7 @@ import (
 
 	"gaggle/internal/fleet"
 	"gaggle/internal/llm/wire"
+	"gaggle/internal/redact"
 )
 
 // CodeHeader is the header in which the gateway repeats the code of an error of its own.
@@ -43,11 +44,16 @@ func New(c Config) (Client, error) {
 		c.Sleep = sleep
 	}
 	c.BaseURL = strings.TrimRight(c.BaseURL, "/")
+	// A redirect is not followed: it would take the key along.
+	own := *c.HTTP
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	c.HTTP = &own
+	call := caller{c, redact.New(c.Key)}
 	switch c.Format {
 	case wire.Messages:
-		return &anthropic{caller: caller{Config: c}}, nil
+		return &anthropic{caller: call}, nil
 	case wire.Chat:
-		return &openAI{caller: caller{Config: c}}, nil
+		return &openAI{caller: call}, nil
 	}
 	return nil, fleet.Errorf(fleet.CodeUnsupported, "no client speaks %q", c.Format)
 }
@@ -69,7 +75,10 @@ const (
 )
 
 // caller sends requests and retries them.
-type caller struct{ Config }
+type caller struct {
+	Config
+	redactor *redact.Redactor // an endpoint may repeat the key in what it answers
+}
 
 // refusal is an answer that is not 2xx.
 type refusal struct {
@@ -97,7 +106,8 @@ func (c *caller) post(ctx context.Context, path string, header http.Header, body
 	for try := 0; ; try++ {
 		err := c.once(ctx, path, header, text, reply)
 		var no *refusal
-		again := errors.As(err, &no) && no.busy() || errors.Is(err, errNoReply)
+		var none *noReply
+		again := errors.As(err, &no) && no.busy() || errors.As(err, &none)
 		if err == nil || !again || try >= c.Retries {
 			return err
 		}
@@ -112,7 +122,10 @@ func (c *caller) post(ctx context.Context, path string, header http.Header, body
 	}
 }
 
-var errNoReply = errors.New("no reply")
+// noReply marks a cause after which the same request may be sent again.
+type noReply struct{ error }
+
+func (e *noReply) Unwrap() error { return e.error }
 
 func (c *caller) once(ctx context.Context, path string, header http.Header, body []byte, reply any) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.BaseURL+path, bytes.NewReader(body))
@@ -128,18 +141,18 @@ func (c *caller) once(ctx context.Context, path string, header http.Header, body
 		if ctx.Err() != nil {
 			return interrupted(ctx.Err())
 		}
-		return &fleet.Error{Code: fleet.CodeModel, Message: "the model's endpoint cannot be reached", Err: errors.Join(errNoReply, err)}
+		return &fleet.Error{Code: fleet.CodeModel, Message: "the model's endpoint cannot be reached", Err: &noReply{c.redactor.Error(err)}}
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(res.Body, maxReply+1))
 	if res.StatusCode/100 != 2 {
-		return readRefusal(res, text)
+		return readRefusal(res, c.redactor.Bytes(text))
 	}
 	switch {
 	case ctx.Err() != nil:
 		return interrupted(ctx.Err())
 	case err != nil:
-		return &fleet.Error{Code: fleet.CodeModel, Message: "the model's reply broke off", Err: errors.Join(errNoReply, err)}
+		return &fleet.Error{Code: fleet.CodeModel, Message: "the model's reply broke off", Err: &noReply{err}}
 	case len(text) > maxReply:
 		return fleet.Errorf(fleet.CodeModel, "the model's reply is longer than %d MB", maxReply>>20)
 	}
@@ -199,6 +212,8 @@ func explain(err error) error {
 		e.Code, e.Hint = fleet.CodeModelBusy, "try again later, or lower the parallelism"
 	case no.status/100 == 4:
 		e.Code = fleet.CodeInvalid
+	case no.status/100 == 3:
+		e.Hint = "the endpoint redirects, which is not followed: write its final base URL"
 	}
 	return e
 }

@@ -186,7 +186,7 @@ func (r chatReply) response() (Response, error) {
 	}
 	cached := max(0, min(r.Usage.Details.Cached, r.Usage.Prompt))
 	out := Response{Model: r.Model, Message: Message{Role: Assistant}, Stop: StopEnd,
-		Usage: fleet.Tokens{Input: r.Usage.Prompt - cached, CacheRead: cached, Output: r.Usage.Completion}}
+		Usage: fleet.Tokens{Input: max(0, r.Usage.Prompt-cached), CacheRead: cached, Output: max(0, r.Usage.Completion)}}
 	m := r.Choices[0].Message
 	if m.Content != nil && *m.Content != "" {
 		out.Message.Parts = append(out.Message.Parts, Part{Text: *m.Content})

@@ -14,13 +14,15 @@ type hider struct {
 	w   io.Writer
 	buf []byte
 	raw bool // the event under way is too long to be held
+	at  int  // no event ends before
 }
 
 func (h *hider) Write(p []byte) (int, error) {
 	h.buf = append(h.buf, p...)
 	for {
-		end := eventEnd(h.buf)
+		end := eventEnd(h.buf, h.at)
 		if end < 0 {
+			h.at = max(0, len(h.buf)-4) // its last bytes may be the first of an end
 			break
 		}
 		event := h.buf[:end]
@@ -51,14 +53,15 @@ func (h *hider) pass(event []byte, n int) error {
 		}
 	}
 	h.buf = append(h.buf[:0], h.buf[n:]...)
+	h.at = 0
 	return nil
 }
 
 func (h *hider) Close() error { return h.pass(h.buf, len(h.buf)) }
 
-// eventEnd returns the index after the blank line that ends the first event, or -1.
-func eventEnd(b []byte) int {
-	for i := 0; i < len(b); {
+// eventEnd returns the index after the blank line that ends the first event, or -1. It looks from i on.
+func eventEnd(b []byte, i int) int {
+	for i < len(b) {
 		j := bytes.IndexByte(b[i:], '\n')
 		if j < 0 {
 			return -1
