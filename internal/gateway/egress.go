@@ -206,6 +206,9 @@ func (s *Session) forward(w http.ResponseWriter, r *http.Request) {
 	}
 	out.Host = out.URL.Host
 	dropHop(out.Header)
+	if out.Header.Get("User-Agent") == "" {
+		out.Header.Set("User-Agent", "") // else net/http would name itself
+	}
 	transport := &http.Transport{DisableCompression: true, DisableKeepAlives: true, ResponseHeaderTimeout: s.gateway.config.Timeouts.Idle, MaxResponseHeaderBytes: 256 << 10,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return s.gateway.dial(ctx, name, port, allowed)

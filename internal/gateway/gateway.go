@@ -8,7 +8,10 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 
 	"gaggle/internal/fleet"
 	"gaggle/internal/llm"
@@ -60,12 +63,18 @@ type Gateway struct {
 	config    Config
 	upstreams map[string]*upstream
 	keys      *redact.Redactor // the keys alone: what a reply is searched for
+	memory    *semaphore.Weighted
 }
+
+// maxMemory bounds what the requests of all sessions take up at once.
+const maxMemory = 512 << 20
 
 type upstream struct {
 	Upstream
 	name string
 	base *url.URL
+
+	noOptions atomic.Bool // it turned out to refuse stream_options
 }
 
 // New checks the configuration and makes a Gateway. It starts nothing.
@@ -102,7 +111,7 @@ func New(c Config) (*Gateway, error) {
 	if c.Dial == nil {
 		c.Dial = (&net.Dialer{Timeout: 15 * time.Second}).DialContext
 	}
-	g := &Gateway{config: c, upstreams: map[string]*upstream{}, keys: redact.New()}
+	g := &Gateway{config: c, upstreams: map[string]*upstream{}, keys: redact.New(), memory: semaphore.NewWeighted(maxMemory)}
 	for name, u := range c.Upstreams {
 		base, err := url.Parse(strings.TrimRight(u.BaseURL, "/"))
 		if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" || base.User != nil || base.RawQuery != "" {
@@ -118,7 +127,7 @@ func New(c Config) (*Gateway, error) {
 			g.keys.Add(secret)
 			c.Redactor.Add(secret)
 		}
-		g.upstreams[name] = &upstream{u, name, base}
+		g.upstreams[name] = &upstream{Upstream: u, name: name, base: base}
 	}
 	return g, nil
 }

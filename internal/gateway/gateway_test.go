@@ -61,7 +61,7 @@ type world struct {
 }
 
 // start makes one. provider answers as both kinds of upstream.
-func start(t *testing.T, provider http.HandlerFunc, change func(*Config, *SessionConfig)) *world {
+func start(t testing.TB, provider http.HandlerFunc, change func(*Config, *SessionConfig)) *world {
 	t.Helper()
 	server := httptest.NewServer(provider)
 	t.Cleanup(server.Close)
@@ -96,7 +96,7 @@ func start(t *testing.T, provider http.HandlerFunc, change func(*Config, *Sessio
 	return w
 }
 
-func (w *world) post(t *testing.T, path, body string) (*http.Response, string) {
+func (w *world) post(t testing.TB, path, body string) (*http.Response, string) {
 	t.Helper()
 	res, err := w.client.Post("http://gateway"+path, "application/json", strings.NewReader(body))
 	if err != nil {

@@ -2,11 +2,11 @@ package gateway
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"sync"
 
 	"gaggle/internal/fleet"
+	"gaggle/internal/policy"
 )
 
 // Meter holds the money. A Session asks it before each request that costs and settles after its reply.
@@ -45,6 +45,7 @@ const NoLimit fleet.Money = math.MaxInt64
 // BudgetConfig describes one level of limits.
 type BudgetConfig struct {
 	Name   string      // what people call it: "campaign", "target", "attempt"
+	Key    string      // where the limit is set, such as "limits.cost"; "" when it is set nowhere
 	Limit  fleet.Money // NoLimit for none; 0 lets nothing through that costs
 	Spent  fleet.Money // what was spent before
 	Parent *Budget     // the level above, which is held to as well; nil at the top
@@ -137,8 +138,7 @@ func (b *Budget) fits(most fleet.Money) (wait bool, err error) {
 		switch {
 		case l.Limit == NoLimit:
 		case l.spent >= l.Limit:
-			return false, &fleet.Error{Code: fleet.CodeBudget,
-				Message: fmt.Sprintf("the %s's budget of %s is spent", l.Name, l.Limit), Hint: "raise the limit in the campaign and retry"}
+			return false, policy.Refusal(policy.Level{Name: l.Name, Key: l.Key, Limit: l.Limit, Spent: l.spent})
 		case l.spent+l.held+most > l.Limit && l.flying > 0:
 			wait = true
 		}

@@ -29,13 +29,14 @@ type exchange struct {
 	ask   wire.Ask
 	price llm.Price
 
-	input    int64 // the most tokens that the provider can read
-	output   int64 // the most that it can write
-	injected bool  // the count was asked for in the client's name
-	started  time.Time
-	first    time.Time // when the reply began
-	hold     Hold
-	entry    Entry
+	input   int64  // the most tokens that the provider can read
+	output  int64  // the most that it can write
+	plain   []byte // the body as it came, when the count was asked for in the client's name
+	started time.Time
+	first   time.Time // when the reply began
+	hold    Hold
+	settled bool
+	entry   Entry
 }
 
 // model serves a request to a model.
@@ -45,27 +46,47 @@ func (s *Session) model(w http.ResponseWriter, r *http.Request) {
 		s.answer(w, up.format(), refuse(http.StatusNotFound, "not_found_error", fleet.CodePolicy, "%s %.200q is not among what the gateway passes", r.Method, r.URL.Path))
 		return
 	}
-	x := &exchange{s: s, up: up, route: to, started: s.gateway.config.Clock()}
-	x.entry = Entry{Kind: "model", Upstream: up.name, Path: to.path}
-	if no := x.prepare(r); no != nil {
-		s.answer(w, to.format, no)
-		x.entry.Status, x.entry.Error = no.status, no.err.Error()
-		s.script.write(x.entry, x.body)
-		return
-	}
 	select {
 	case s.slots <- struct{}{}:
 		defer func() { <-s.slots }()
 	case <-r.Context().Done():
 		return
 	}
-	if no := x.reserve(r.Context()); no != nil {
-		s.answer(w, to.format, no)
-		x.entry.Status, x.entry.Error = no.status, no.err.Error()
-		s.script.write(x.entry, nil)
+	weight := s.config.MaxRequest
+	if r.ContentLength >= 0 && r.Header.Get("Content-Encoding") == "" {
+		weight = min(weight, r.ContentLength)
+	}
+	if s.gateway.memory.Acquire(r.Context(), weight) != nil {
 		return
 	}
+	defer s.gateway.memory.Release(weight)
+
+	x := &exchange{s: s, up: up, route: to, started: s.gateway.config.Clock()}
+	x.entry = Entry{Kind: "model", Upstream: up.name, Path: to.path}
+	no := x.prepare(r)
+	if no == nil {
+		no = x.reserve(r.Context())
+	}
+	if no != nil {
+		x.refused(w, no)
+		return
+	}
+	defer func() {
+		if !x.settled {
+			x.settle(wire.Count{}) // a defect of ours must not keep the money held back
+		}
+	}()
 	x.send(w, r)
+}
+
+// refused answers a request that was not sent, or came to nothing.
+func (x *exchange) refused(w http.ResponseWriter, no *refusal) {
+	if x.route.paid {
+		x.s.setTrouble(x.s.gateway.config.Redactor.Error(no.err))
+	}
+	x.entry.Status, x.entry.Error = no.status, no.err.Error()
+	x.s.script.write(x.entry, x.body)
+	x.s.answer(w, x.route.format, no)
 }
 
 // prepare reads the request and checks it against policy.
@@ -101,8 +122,8 @@ func (x *exchange) prepare(r *http.Request) *refusal {
 	if len(ask.Unpriced) > 0 && !x.up.Free {
 		return refuse(http.StatusBadRequest, "invalid_request_error", fleet.CodePolicy, "the price table does not cover %s", list(ask.Unpriced))
 	}
-	if ask.Format == wire.Chat && ask.Stream && !ask.Usage {
-		x.injected, x.body = true, wire.WithUsage(x.body)
+	if ask.Format == wire.Chat && ask.Stream && !ask.Usage && !x.up.noOptions.Load() {
+		x.plain, x.body = x.body, wire.WithUsage(x.body)
 	}
 	x.bound()
 	return nil

@@ -17,12 +17,16 @@ import (
 )
 
 var (
-	errSlow  = errors.New("the provider did not begin to answer in time")
-	errIdle  = errors.New("the provider stopped in the middle of its answer")
-	errGone  = errors.New("the client went away")
-	errLong  = errors.New("the answer is too long")
-	errPack  = errors.New("the answer is packed in a way that was not asked for")
-	maxError = int64(1 << 20) // bytes of an error's body that are passed on
+	errSlow = errors.New("the provider did not begin to answer in time")
+	errIdle = errors.New("the provider stopped in the middle of its answer")
+	errGone = errors.New("the client went away")
+	errLong = errors.New("the answer is too long")
+	errPack = errors.New("the answer is packed in a way that was not asked for")
+)
+
+const (
+	maxError = 1 << 20 // bytes of an error's body that are passed on
+	maxList  = 8 << 20 // bytes of a reply that costs nothing
 )
 
 // send sends the request on, passes the reply through, and settles.
@@ -39,6 +43,9 @@ func (x *exchange) send(w http.ResponseWriter, r *http.Request) {
 	defer stop()
 
 	res, err := x.trip(ctx, r)
+	if err == nil && x.plain != nil && (res.StatusCode == http.StatusBadRequest || res.StatusCode == http.StatusUnprocessableEntity) {
+		res, err = x.withoutOptions(ctx, r, res)
+	}
 	if err != nil {
 		watch.Stop()
 		x.lost(w, ctx, sent.Load())
@@ -56,10 +63,24 @@ func (x *exchange) send(w http.ResponseWriter, r *http.Request) {
 		x.copyPlain(w, res)
 		return
 	}
-	whole := x.relay(w, res, ctx, func() { watch.Reset(times.Idle) })
+	whole := x.relay(w, res, ctx, times.Idle, func() { watch.Reset(times.Idle) })
 	if !whole {
 		panic(http.ErrAbortHandler) // the client must not take a broken reply for a whole one
 	}
+}
+
+// withoutOptions looks at a refusal of what was asked for in the client's name, and asks again without it when that is
+// what the endpoint does not take.
+func (x *exchange) withoutOptions(ctx context.Context, r *http.Request, res *http.Response) (*http.Response, error) {
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxError))
+	res.Body.Close()
+	if err != nil || !bytes.Contains(body, []byte("stream_options")) {
+		res.Body = io.NopCloser(bytes.NewReader(body))
+		return res, nil
+	}
+	x.up.noOptions.Store(true)
+	x.body, x.plain = x.plain, nil
+	return x.trip(ctx, r)
 }
 
 // trip makes the one request to the provider.
@@ -93,7 +114,10 @@ func (x *exchange) lost(w http.ResponseWriter, ctx context.Context, sent bool) {
 		no = refuse(http.StatusBadGateway, "api_error", fleet.CodeModel, "the model's endpoint %s broke off without an answer", x.up.name)
 	}
 	x.entry.Status, x.entry.Error = no.status, no.err.Error()
-	if sent {
+	if x.route.paid {
+		x.s.setTrouble(x.s.gateway.config.Redactor.Error(no.err))
+	}
+	if sent && x.route.paid {
 		x.settle(wire.Count{})
 	} else {
 		x.free()
@@ -111,20 +135,27 @@ func (x *exchange) declined(w http.ResponseWriter, res *http.Response) {
 	}
 	err := fleet.Errorf(code, "the model's endpoint %s answered %d: %.300s", x.up.name, res.StatusCode, strings.TrimSpace(string(body)))
 	x.entry.Error = err.Error()
-	x.s.setTrouble(x.s.gateway.config.Redactor.Error(err))
+	if x.route.paid {
+		x.s.setTrouble(x.s.gateway.config.Redactor.Error(err))
+	}
 	x.free()
 	x.head(w, res)
 	w.Write(body) //nolint:errcheck // the client is gone
 }
 
-// copyPlain passes on a reply that costs nothing.
+// copyPlain passes on a reply that costs nothing. A list of models is cut down to those that may be asked for.
 func (x *exchange) copyPlain(w http.ResponseWriter, res *http.Response) {
 	x.free()
-	x.head(w, res)
-	out := x.s.gateway.keys.KnownWriter(w)
-	if _, err := io.Copy(out, io.LimitReader(plain(res), x.s.config.MaxReply)); err != nil || out.Close() != nil {
-		panic(http.ErrAbortHandler)
+	body, err := io.ReadAll(io.LimitReader(plain(res), maxList+1))
+	if err == nil && strings.HasSuffix(x.route.path, "/models") && len(x.s.config.Models) > 0 {
+		body, err = wire.KeepModels(body, x.s.config.Models)
 	}
+	if err != nil || len(body) > maxList {
+		x.s.answer(w, x.route.format, refuse(http.StatusBadGateway, "api_error", fleet.CodeModel, "the model's endpoint %s gave no usable answer", x.up.name))
+		return
+	}
+	x.head(w, res)
+	w.Write(x.s.gateway.keys.Known(body)) //nolint:errcheck // the client is gone
 }
 
 // head passes status and headers on.
@@ -153,12 +184,12 @@ type failing struct{}
 func (failing) Read([]byte) (int, error) { return 0, errPack }
 
 // relay passes the reply through as it comes, counts it and settles. It reports whether the client has all of it.
-func (x *exchange) relay(w http.ResponseWriter, res *http.Response, ctx context.Context, alive func()) bool {
+func (x *exchange) relay(w http.ResponseWriter, res *http.Response, ctx context.Context, idle time.Duration, alive func()) bool {
 	stream := strings.HasPrefix(strings.ToLower(res.Header.Get("Content-Type")), "text/event-stream")
 	counter := wire.NewCounter(x.route.format, stream)
 	guard := x.s.gateway.keys.KnownWriter(w)
 	var out io.WriteCloser = guard
-	if x.injected && stream {
+	if x.plain != nil && stream {
 		out = wire.HideUsage(guard)
 	}
 	x.head(w, res)
@@ -178,6 +209,7 @@ func (x *exchange) relay(w http.ResponseWriter, res *http.Response, ctx context.
 			break
 		}
 		if n > 0 && !gone {
+			flush.SetWriteDeadline(time.Now().Add(idle)) //nolint:errcheck // a client that does not read is dropped as well as can be
 			_, failed := out.Write(buf[:n])
 			if failed == nil {
 				failed = flush.Flush()
@@ -189,6 +221,7 @@ func (x *exchange) relay(w http.ResponseWriter, res *http.Response, ctx context.
 	if !gone && (out.Close() != nil || guard.Close() != nil) {
 		gone = true
 	}
+	flush.SetWriteDeadline(time.Time{}) //nolint:errcheck // the connection is used again
 	count := counter.Count()
 	x.entry.Reply = &count.Reply
 	var trouble error

@@ -2,9 +2,9 @@ package gateway
 
 import (
 	"io"
+	"net"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"gaggle/internal/fleet"
 	"gaggle/internal/llm"
@@ -21,7 +21,7 @@ func (s *Session) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Method == http.MethodConnect:
 		s.connect(w, r)
-	case r.URL.Host != "" && !s.own(r.URL.Host):
+	case r.URL.Scheme != "" && !s.own(r.URL.Host):
 		s.forward(w, r)
 	case r.URL.Path == "/" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
 		io.WriteString(w, "gaggle gateway\n") //nolint:errcheck // the client is gone
@@ -41,10 +41,18 @@ func (s *Session) enter() bool {
 	return true
 }
 
-// own reports whether a host of an absolute URL is the session itself.
+// own reports whether a host of an absolute URL is the session itself: a client that sends everything through its
+// proxy settings means us when it names the loopback address, unless that is an allowed host.
 func (s *Session) own(host string) bool {
-	_, port, _ := strings.Cut(s.config.Own, ":")
-	return host == s.config.Own || host == "gateway" || host == "localhost:"+port
+	if host == s.config.Own || host == "gateway" {
+		return true
+	}
+	name, port, err := net.SplitHostPort(host)
+	if err != nil || name != "127.0.0.1" && name != "localhost" && name != "::1" {
+		return false
+	}
+	_, allowed := s.egress.find(name, port)
+	return !allowed
 }
 
 // refusal is an answer of the gateway's own.
@@ -58,10 +66,9 @@ func refuse(status int, kind string, code fleet.Code, format string, args ...any
 	return &refusal{status, kind, fleet.Errorf(code, format, args...)}
 }
 
-// answer writes a refusal as the provider would, in a way that no client retries, and remembers it.
+// answer writes a refusal as the provider would, in a way that no client retries when it would not help.
 func (s *Session) answer(w http.ResponseWriter, f wire.Format, no *refusal) {
 	err := s.gateway.config.Redactor.Error(no.err)
-	s.setTrouble(err)
 	message := err.Error()
 	if hint := fleet.HintOf(err); hint != "" {
 		message += " (" + hint + ")"

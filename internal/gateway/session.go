@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/net/netutil"
+
 	"gaggle/internal/fleet"
 )
 
@@ -27,7 +29,7 @@ type SessionConfig struct {
 	Models     []string // the models that may be asked for; empty for every one that has a price or costs nothing
 	Egress     []string // hosts that may be reached: "proxy.golang.org", "*.npmjs.org", "host:8443". Port 443 and 80 unless one is named
 	Private    []string // hosts of Egress, as written there, that may resolve to private addresses
-	MaxRequest int64    // bytes of a request to a model, unpacked. Defaults to 32 MB, which is what providers take
+	MaxRequest int64    // bytes of a request to a model, unpacked. Defaults to 32 MB, which is what providers take; at most 256 MB
 	MaxReply   int64    // bytes of a reply. Defaults to 128 MB
 	Parallel   int      // requests to models at once; more wait. Defaults to 8
 	Tunnels    int      // connections to allowed hosts at once. Defaults to 32
@@ -56,6 +58,9 @@ type Session struct {
 	broken  error
 }
 
+// maxConnections is how many connections of a client are served at once; more wait to be accepted.
+const maxConnections = 128
+
 var errClosed = errors.New("the session is closed")
 
 // Open makes a session and listens. It serves until Close or until ctx ends.
@@ -66,6 +71,7 @@ func (g *Gateway) Open(ctx context.Context, c SessionConfig) (*Session, error) {
 	if c.MaxRequest <= 0 {
 		c.MaxRequest = 32 << 20
 	}
+	c.MaxRequest = min(c.MaxRequest, maxMemory/2)
 	if c.MaxReply <= 0 {
 		c.MaxReply = 128 << 20
 	}
@@ -102,7 +108,7 @@ func (g *Gateway) Open(ctx context.Context, c SessionConfig) (*Session, error) {
 		if err != nil {
 			return nil, &fleet.Error{Code: fleet.CodeSandbox, Message: "the gateway's socket cannot be made", Err: err}
 		}
-		go s.server.Serve(l) //nolint:errcheck // it ends with ErrServerClosed
+		go s.server.Serve(netutil.LimitListener(l, maxConnections)) //nolint:errcheck // it ends with ErrServerClosed
 	}
 	go s.server.Serve(s.inner) //nolint:errcheck // it ends with ErrServerClosed
 	context.AfterFunc(ctx, func() { s.cancel(context.Cause(ctx)) })

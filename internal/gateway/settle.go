@@ -35,6 +35,7 @@ func (x *exchange) settle(count wire.Count) {
 func (x *exchange) free() { x.finish(Bill{Model: x.ask.Model, Nothing: true}) }
 
 func (x *exchange) finish(bill Bill) {
+	x.settled = true
 	if x.hold != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(x.s.ctx), settleDeadline)
 		defer cancel()

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -128,43 +129,42 @@ func (t *transcript) walk(v any) any {
 // fresh returns the members of a request that differ from the request before it, and of its messages those that
 // follow the common beginning.
 func (t *transcript) fresh(of string, request []byte) (json.RawMessage, int) {
-	var members map[string]json.RawMessage
-	if json.Unmarshal(request, &members) != nil || len(members) > maxParts {
-		return nil, 0
-	}
 	if t.last == nil {
 		t.last = map[string]*conversation{}
 	}
 	was := t.last[of]
-	now := &conversation{members: map[string][32]byte{}}
 	if was == nil {
-		was = now
+		was = &conversation{}
 	}
+	now := &conversation{members: map[string][32]byte{}}
 	t.last[of] = now
 	from := 0
-	for name, value := range members {
-		if name == "messages" || name == "input" {
-			var messages []json.RawMessage
-			if json.Unmarshal(value, &messages) == nil && len(messages) <= maxParts {
-				for i, m := range messages {
-					now.messages = append(now.messages, sha256.Sum256(m))
-					if from == i && i < len(was.messages) && was != now && was.messages[i] == now.messages[i] {
-						from++
-					}
+	out := []byte("{")
+	for i, m := range wire.Members(request) {
+		if i == maxParts || len(m.Items) > maxParts {
+			break
+		}
+		value := m.Value
+		if m.Items != nil {
+			for n, item := range m.Items {
+				now.messages = append(now.messages, sha256.Sum256(item))
+				if from == n && n < len(was.messages) && was.messages[n] == now.messages[n] {
+					from++
 				}
-				members[name], _ = json.Marshal(messages[from:])
+			}
+			value = slices.Concat([]byte("["), bytes.Join(m.Items[from:], []byte(",")), []byte("]"))
+		} else {
+			sum := sha256.Sum256(value)
+			now.members[m.Name] = sum
+			if before, ok := was.members[m.Name]; ok && before == sum && m.Name != "model" {
 				continue
 			}
 		}
-		sum := sha256.Sum256(value)
-		now.members[name] = sum
-		if before, ok := was.members[name]; ok && was != now && before == sum && name != "model" {
-			delete(members, name)
+		if len(out) > 1 {
+			out = append(out, ',')
 		}
+		name, _ := json.Marshal(m.Name) // a string always marshals
+		out = append(append(append(out, name...), ':'), value...)
 	}
-	text, err := json.Marshal(members)
-	if err != nil {
-		return nil, 0
-	}
-	return text, from
+	return append(out, '}'), from
 }
