@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"maps"
+	"sync"
 	"time"
 
 	"gaggle/internal/fleet"
@@ -17,8 +18,8 @@ type Agent interface {
 	// Version names what exactly would run, so that results can be remembered by it. Its error is agent_missing or
 	// not_supported, with the mend in its hint.
 	Version(ctx context.Context) (string, error)
-	// Run does one round. The error is for a broken machine and for ctx that ended; whatever went wrong inside the box is
-	// the agent's own failure and stands in the Result.
+	// Run does one round. The error is for a broken machine and for ctx that ended, and the Result then holds the session if
+	// there is one; whatever went wrong inside the box is the agent's own failure and stands in the Result.
 	Run(ctx context.Context, box Box, task Task) (Result, error)
 }
 
@@ -54,7 +55,11 @@ type Box struct {
 	Sandbox sandbox.Sandbox
 	Spec    sandbox.Spec // Work, Home, Door, Mounts, Env, Limits. Home is kept between the rounds of an attempt
 	Scratch string       // host folder for a driver's own files, out of the agent's reach, removed after the attempt
-	Log     io.Writer    // takes what the agent prints, as it comes. Nil discards
+	Log     io.Writer    // takes what the agent prints, as it comes, one write at a time. Nil discards
+
+	// Began is told the session before the agent starts, so that a round whose engine was killed can be taken up in the
+	// same conversation. Nil when nobody wants to know; not called by drivers that keep no sessions.
+	Began func(session string)
 }
 
 // Result is how a round ended.
@@ -79,12 +84,31 @@ func (b Box) For(task Task, argv []string, env map[string]string) sandbox.Spec {
 	return spec
 }
 
-// Writer returns Log, or a writer that discards.
-func (b Box) Writer() io.Writer {
+// Outputs returns writers for a run's stdout and stderr: each goes to Log, one write at a time, and to the driver's own.
+func (b Box) Outputs(out, err io.Writer) (stdout, stderr io.Writer) {
 	if b.Log == nil {
-		return io.Discard
+		return out, err
 	}
-	return b.Log
+	log := &locked{w: b.Log}
+	return io.MultiWriter(log, out), io.MultiWriter(log, err)
+}
+
+type locked struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *locked) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
+}
+
+// Start tells Began.
+func (b Box) Start(session string) {
+	if b.Began != nil {
+		b.Began(session)
+	}
 }
 
 // Folder returns Dir or its default.

@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"path"
 	"strings"
@@ -50,6 +52,16 @@ func Instructions(t Task) string {
 		b.WriteString("\nAn earlier try is in the files already. What was said about it:\n\n" + t.Feedback + "\n")
 	}
 	return b.String()
+}
+
+// Fingerprint names what agents are told: the words of this package and the driver's own. It is part of versions, since
+// results depend on it.
+func Fingerprint(own ...string) string {
+	h := sha256.New()
+	for _, w := range append([]string{Rules, Instructions(Task{Dir: "/x", Paths: []string{"x"}, Verify: []string{"x"}, Feedback: "x"})}, own...) {
+		fmt.Fprintf(h, "%d %s", len(w), w)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:4])
 }
 
 // GoOn is what an agent is told when a session that was cut off is taken up again without feedback.

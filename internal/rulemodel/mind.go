@@ -114,7 +114,15 @@ func (m *memory) explore(rules []rule) (files []string, calls []call) {
 	for _, p := range slices.Concat(m.before, m.edited, m.skipped) {
 		add(p)
 	}
+	for _, c := range m.about() { // what broke elsewhere because of the change
+		add(c.path)
+	}
 	return files, calls
+}
+
+// about lists what the last feedback and the last run of the verifiers complain about.
+func (m *memory) about() []complaint {
+	return complaints(strings.Join(m.words[max(0, len(m.words)-1):], "\n") + "\n" + m.failed)
 }
 
 // readAll asks for files whose content is not known yet.
@@ -137,7 +145,7 @@ func (m *memory) readAll(files []string) []call {
 
 // change computes what each file should hold and asks for the edits that lead there.
 func (m *memory) change(rules []rule, files []string, mode laziness) (calls []call, notes []string) {
-	about := complaints(strings.Join(m.words[max(0, len(m.words)-1):], "\n") + "\n" + m.failed)
+	about := m.about()
 	left := m.leftAlone()
 	for _, p := range files {
 		f := m.file(p)

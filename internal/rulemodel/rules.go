@@ -119,9 +119,9 @@ var (
 	ioutilWord = regexp.MustCompile(`(?i)\bioutil\b`)
 )
 
-// clear reports whether the last operand of a sentence is a piece of code and not a word of a sentence that goes on: it is
+// settled reports whether the last operand of a sentence is a piece of code and not a word of a sentence that goes on: it is
 // quoted, or nothing but a place follows it.
-func clear(last, s string) bool {
+func settled(last, s string) bool {
 	return operandQuoted.MatchString(last) || placeOrEnd.MatchString(s[strings.LastIndex(s, last)+len(last):])
 }
 
@@ -161,9 +161,9 @@ func ruleOf(s, prose string, fences []string, globs []string) []rule {
 		}
 	}
 	if len(rules) == 0 {
-		if m := replaceWith.FindStringSubmatch(s); m != nil && clear(m[2], s) {
+		if m := replaceWith.FindStringSubmatch(s); m != nil && settled(m[2], s) {
 			rules = replacement(bare(m[1]), bare(m[2]), prose, globs)
-		} else if m := insteadOf.FindStringSubmatch(s); m != nil && clear(m[2], s) {
+		} else if m := insteadOf.FindStringSubmatch(s); m != nil && settled(m[2], s) {
 			rules = replacement(bare(m[2]), bare(m[1]), prose, globs)
 		} else if replaceVerb.MatchString(s) && ioutilWord.MatchString(s) {
 			rules = []rule{ioutilRule()}

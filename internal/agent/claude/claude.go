@@ -2,7 +2,6 @@ package claude
 
 import (
 	"context"
-	"io"
 	"io/fs"
 	"os"
 	"strconv"
@@ -89,10 +88,11 @@ func (a *Agent) Run(ctx context.Context, box agent.Box, task agent.Task) (agent.
 	spec.Stdin = strings.NewReader(words)
 	heard := &stream{}
 	events, complaint := &agent.Lines{Each: heard.line}, &agent.Tail{Max: 4000}
-	spec.Stdout, spec.Stderr = io.MultiWriter(box.Writer(), events), io.MultiWriter(box.Writer(), complaint)
+	spec.Stdout, spec.Stderr = box.Outputs(events, complaint)
+	box.Start(session)
 	end, err := box.Sandbox.Run(ctx, spec)
 	if err != nil {
-		return agent.Result{}, err
+		return agent.Result{Session: session}, err
 	}
 	events.Flush()
 	r := heard.conclude(end, complaint.LastLine())

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"gaggle/internal/agent"
 	"gaggle/internal/fleet"
 )
 
@@ -73,7 +74,8 @@ type memo struct {
 	text string
 }
 
-// Version implements agent.Agent. It starts the program once, with an empty environment and home.
+// Version implements agent.Agent: the program's own version, and a fingerprint of what it is told. It starts the program
+// once, with an empty environment and home.
 func (a *Agent) Version(ctx context.Context) (string, error) {
 	p, err := locate(a.cfg.Program)
 	if err != nil {
@@ -96,7 +98,7 @@ func (a *Agent) Version(ctx context.Context) (string, error) {
 	if err := inRange(a.version.text); err != nil && !a.cfg.AnyVersion {
 		return "", err
 	}
-	return a.version.text, nil
+	return a.version.text + "+" + agent.Fingerprint(further, tools), nil
 }
 
 func ask(ctx context.Context, file string) (string, error) {

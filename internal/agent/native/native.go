@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io"
 	"regexp"
 
 	"gaggle/internal/agent"
@@ -30,7 +29,7 @@ type Agent struct{ cfg Config }
 
 var _ agent.Agent = (*Agent)(nil)
 
-// version names the prompt, the tools and the loop; it changes when they do, since remembered results hang on it.
+// version names the loop; it changes when the loop does. Remembered results hang on it.
 const version = "1"
 
 // New makes an Agent.
@@ -58,9 +57,13 @@ func New(c Config) (*Agent, error) {
 // Name implements agent.Agent.
 func (*Agent) Name() string { return "native" }
 
-// Version implements agent.Agent.
+// Version implements agent.Agent: the loop, the wire format, and a fingerprint of what the model is told.
 func (a *Agent) Version(context.Context) (string, error) {
-	return version + "+" + string(a.cfg.Format), nil
+	told, err := json.Marshal((&tools{verify: []string{""}}).offered())
+	if err != nil {
+		return "", fleet.Errorf(fleet.CodeInternal, "the tools cannot be written: %w", err)
+	}
+	return version + "+" + string(a.cfg.Format) + "." + agent.Fingerprint(toolRules, string(told)), nil
 }
 
 // order is what the inside half is told, on its standard input.
@@ -141,10 +144,11 @@ func (a *Agent) Run(ctx context.Context, box agent.Box, task agent.Task) (agent.
 		}
 	}}
 	complaint := &agent.Tail{Max: 4000}
-	spec.Stdout, spec.Stderr = io.MultiWriter(box.Writer(), events), io.MultiWriter(box.Writer(), complaint)
+	spec.Stdout, spec.Stderr = box.Outputs(events, complaint)
+	box.Start(o.Session)
 	end, err := box.Sandbox.Run(ctx, spec)
 	if err != nil {
-		return agent.Result{}, err
+		return agent.Result{Session: o.Session}, err
 	}
 	events.Flush()
 	r := conclude(end, last, complaint.LastLine())

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -58,7 +57,7 @@ func (Agent) Run(ctx context.Context, box agent.Box, task agent.Task) (agent.Res
 	spec := box.For(task, command(task.Script.Content), environment(task))
 	spec.Mounts = append(spec.Mounts, sandbox.Mount{Host: files, Inside: dir})
 	said, failed := &agent.Tail{Max: 4000}, &agent.Tail{Max: 4000}
-	spec.Stdout, spec.Stderr = io.MultiWriter(box.Writer(), said), io.MultiWriter(box.Writer(), failed)
+	spec.Stdout, spec.Stderr = box.Outputs(said, failed)
 	end, err := box.Sandbox.Run(ctx, spec)
 	if err != nil {
 		return agent.Result{}, err
