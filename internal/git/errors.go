@@ -76,11 +76,11 @@ var signs = []struct {
 	words []string
 	hint  string
 }{
-	{fleet.CodeDiskFull, []string{"no space left on device", "disk quota exceeded"}, "free some space; a second run resumes"},
-	{fleet.CodeGit, []string{"dubious ownership"}, "another user owns the repository: change its owner, or run as that user"},
+	{fleet.CodeDiskFull, []string{"no space left on device", "disk quota exceeded", "out of diskspace"}, "free some space; a second run resumes"},
+	{fleet.CodeGit, []string{"dubious ownership"}, "another user owns the repository: trust it with git config --global --add safe.directory PATH, or run as its owner"},
 	{fleet.CodeForgeAuth, []string{"authentication failed", "could not read username", "could not read password", "permission denied (", "http basic: access denied", "returned error: 401", "returned error: 403", "host key verification failed", "terminal prompts disabled"}, "check the credential and what it may read and write; for ssh, the key and known_hosts"},
-	{fleet.CodeGit, []string{"could not resolve host", "connection refused", "connection timed out", "failed to connect", "operation timed out", "network is unreachable", "the remote end hung up", "returned error: 5", "ssl", "tls"}, "the remote could not be reached: try again"},
-	{fleet.CodeRepoGone, []string{"does not appear to be a git repository", "repository not found", "' not found", "does not exist", "returned error: 404", "returned error: 410", "no such file or directory: repository"}, "the repository was moved, deleted or hidden from this credential"},
+	{fleet.CodeGit, []string{"could not resolve host", "connection refused", "connection timed out", "failed to connect", "operation timed out", "network is unreachable", "the remote end hung up", "returned error: 5", "ssl certificate", "ssl_", "ssl routines", "ssl connection", "gnutls_", "tls connection", "kex_exchange_identification", "connection reset", "connection closed by"}, "the remote could not be reached: try again"},
+	{fleet.CodeRepoGone, []string{"does not appear to be a git repository", "repository not found", "' not found", "could not be found", "returned error: 404", "returned error: 410", "no such file or directory: repository"}, "the repository was moved, deleted or hidden from this credential"},
 }
 
 // classify turns a failure into an Error with a code; op says what was being done. Errors that carry a code, and
@@ -141,10 +141,10 @@ func damaged(err error) bool {
 	if errors.Is(err, errDamaged) {
 		return true
 	}
-	lower := strings.ToLower(stderrOf(err))
-	if lower == "" || strings.Contains(lower, "no space left") {
+	if _, _, known := signOf(err); known {
 		return false
 	}
+	lower := strings.ReplaceAll(strings.ToLower(stderrOf(err)), "could not read from remote repository", "")
 	for _, w := range damage {
 		if strings.Contains(lower, w) {
 			return true

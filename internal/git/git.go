@@ -35,7 +35,8 @@ type Store struct {
 	program string
 	path    string // PATH of the processes
 	starter starter
-	busy    keyed // keeps this process's goroutines from polling for each other's file locks
+	trusted pathSet // repositories of other users that the person trusts
+	busy    keyed   // keeps this process's goroutines from polling for each other's file locks
 }
 
 // Open prepares the folder and looks for the git program; it starts no process.

@@ -89,10 +89,7 @@ func (s *Store) followUpstream(ctx context.Context, m *mirror, tip Tip, path str
 }
 
 func (s *Store) fetchAll(ctx context.Context, m *mirror, dir string, refspecs ...string) error {
-	c := command{gitDir: dir, args: []string{"fetch", "--quiet", "--no-progress", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules", "--update-head-ok"}}
-	if m.remote.Path != "" {
-		c.args = append(c.args, "--upload-pack="+s.localService("upload-pack"))
-	}
+	c := command{gitDir: dir, service: "upload-pack", args: []string{"fetch", "--quiet", "--no-progress", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules", "--update-head-ok"}}
 	c.args = append(append(c.args, "--", m.remote.URL), refspecs...)
 	return s.runRemote(ctx, m.remote, c)
 }

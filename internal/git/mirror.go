@@ -241,24 +241,9 @@ func (m *mirror) fetch(ctx context.Context, dir string, tip Tip, made string) (s
 // fetchRef fetches one refspec with the newest commit only: what lies before it is never read here, and a huge
 // history would cost more than all other work together.
 func (m *mirror) fetchRef(ctx context.Context, dir, refspec string) error {
-	c := command{gitDir: dir, args: []string{"-c", "fetch.unpackLimit=1", "-c", "core.fsync=none", "fetch", "--quiet", "--no-progress",
-		"--depth=1", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules", "--update-shallow"}}
-	if m.remote.Path != "" {
-		c.args = append(c.args, "--upload-pack="+m.store.localService("upload-pack"))
-	}
-	c.args = append(c.args, "--", m.remote.URL, refspec)
+	c := command{gitDir: dir, service: "upload-pack", args: []string{"-c", "fetch.unpackLimit=1", "-c", "core.fsync=none", "fetch", "--quiet", "--no-progress",
+		"--depth=1", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules", "--update-shallow", "--", m.remote.URL, refspec}}
 	return m.store.runRemote(ctx, m.remote, c)
-}
-
-// localService is how git starts its other half on a repository of this machine: hardened too, since that
-// repository's configuration is not ours, and without the search for deltas, which costs more than it saves on one disk.
-func (s *Store) localService(name string) string {
-	words := append([]string{s.program}, hardening...)
-	words = append(words, "-c", "pack.window=0", "-c", "pack.compression=1", "-c", "uploadpack.allowAnySHA1InWant=true", name)
-	for i, w := range words {
-		words[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
-	}
-	return strings.Join(words, " ")
 }
 
 // repack keeps a mirror that was fetched many times from falling apart into packs. What no ref names is kept:

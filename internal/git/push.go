@@ -36,10 +36,7 @@ func (s *Store) pushTo(ctx context.Context, m *mirror, remote Remote, sha, branc
 		return fleet.Errorf(fleet.CodeInternal, "git: cannot push %q to branch %q", clean(sha), clean(branch))
 	}
 	ref := "refs/heads/" + branch
-	c := command{gitDir: m.dir, args: []string{"push", "--quiet", "--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no", "--force-with-lease=" + ref + ":" + expectOld}}
-	if remote.Path != "" {
-		c.args = append(c.args, "--receive-pack="+s.localService("receive-pack"))
-	}
+	c := command{gitDir: m.dir, service: "receive-pack", args: []string{"push", "--quiet", "--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no", "--force-with-lease=" + ref + ":" + expectOld}}
 	c.args = append(c.args, "--", remote.URL, sha+":"+ref)
 	var out bytes.Buffer
 	c.stdout = &limitedWriter{w: &out, left: 64 << 10}
@@ -110,7 +107,7 @@ func (s *Store) branchAt(ctx context.Context, remote Remote, ref string) (string
 		}
 	}
 	out := &limited{max: 1 << 20}
-	if err := s.runRemote(ctx, remote, s.localAsk(remote, command{args: []string{"ls-remote", "--quiet", "--", remote.URL, ref}, stdout: out})); err != nil {
+	if err := s.runRemote(ctx, remote, command{service: "upload-pack", args: []string{"ls-remote", "--quiet", "--", remote.URL, ref}, stdout: out}); err != nil {
 		return "", err
 	}
 	_, refs := parseRemoteRefs(out.buf.String())

@@ -11,8 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"gaggle/internal/fleet"
 )
 
 // hardening stands on every command line. What a repository's or a person's configuration could make git
@@ -61,7 +59,9 @@ type command struct {
 	stdout   io.Writer // nil collects it
 	secret   []byte    // readable by the process as file descriptor 3, once
 	limit    int64     // bytes of collected output; defaults to 16 MiB
+	service  string    // git's other half, upload-pack or receive-pack, when the command talks to a remote
 	whole    bool      // once started it must end by itself, also when Gaggle is killed meanwhile
+	asPerson bool      // with the environment given and the person's own configuration; for questions about that alone
 }
 
 const (
@@ -71,7 +71,10 @@ const (
 
 // prepare builds the process. The caller starts it, waits for it and passes its end to finish.
 func (s *Store) prepare(ctx context.Context, c command) (*exec.Cmd, *tail) {
-	args := append([]string(nil), hardening...)
+	var args []string
+	if !c.asPerson {
+		args = append(args, hardening...)
+	}
 	if c.gitDir != "" {
 		args = append(args, "--git-dir="+c.gitDir)
 	}
@@ -80,6 +83,9 @@ func (s *Store) prepare(ctx context.Context, c command) (*exec.Cmd, *tail) {
 	}
 	cmd := exec.CommandContext(ctx, s.program, append(args, c.args...)...)
 	cmd.Env = append(s.environment(), c.env...)
+	if c.asPerson {
+		cmd.Env = append([]string{"PATH=" + s.path, "LC_ALL=C"}, c.env...)
+	}
 	if len(c.settings) > 0 {
 		cmd.Env = append(cmd.Env, "GIT_CONFIG_COUNT="+strconv.Itoa(len(c.settings)))
 		for i, kv := range c.settings {
@@ -129,25 +135,6 @@ func subcommand(args []string) string {
 		}
 	}
 	return ""
-}
-
-// runRemote runs a command that talks to the remote, with the credential that the remote needs.
-func (s *Store) runRemote(ctx context.Context, r Remote, c command) error {
-	user, secret := r.user, r.password
-	if secret == "" && s.cfg.Credentials != nil && (r.Protocol == "https" || r.Protocol == "http") {
-		var err error
-		if user, secret, err = s.cfg.Credentials(ctx, r.URL); err != nil {
-			return &fleet.Error{Code: fleet.CodeForgeAuth, Message: "no credential for the remote", Err: err}
-		}
-	}
-	if secret != "" {
-		if strings.ContainsAny(user+secret, "\r\n\x00") {
-			return &fleet.Error{Code: fleet.CodeForgeAuth, Message: "the credential for the remote holds a line break"}
-		}
-		c.secret = []byte("username=" + or(user, "gaggle") + "\npassword=" + secret + "\n")
-	}
-	r.transport(&c)
-	return s.run(ctx, c)
 }
 
 // output runs one command and returns what it printed.

@@ -33,7 +33,7 @@ func (s *Store) tip(ctx context.Context, r Remote) (Tip, error) {
 	}
 	out := &limited{max: 1 << 20}
 	args := append([]string{"ls-remote", "--symref", "--quiet", "--", r.URL, "HEAD"}, usualBranches...)
-	if err := s.runRemote(ctx, r, s.localAsk(r, command{args: args, stdout: out})); err != nil {
+	if err := s.runRemote(ctx, r, command{service: "upload-pack", args: args, stdout: out}); err != nil {
 		return Tip{}, err
 	}
 	head, refs := parseRemoteRefs(out.buf.String())
@@ -41,7 +41,7 @@ func (s *Store) tip(ctx context.Context, r Remote) (Tip, error) {
 		return tip, nil
 	}
 	out = &limited{max: 1 << 20}
-	if err := s.runRemote(ctx, r, s.localAsk(r, command{args: []string{"ls-remote", "--heads", "--quiet", "--", r.URL}, stdout: out})); err != nil {
+	if err := s.runRemote(ctx, r, command{service: "upload-pack", args: []string{"ls-remote", "--heads", "--quiet", "--", r.URL}, stdout: out}); err != nil {
 		return Tip{}, err
 	}
 	_, refs = parseRemoteRefs(out.buf.String())
@@ -49,14 +49,6 @@ func (s *Store) tip(ctx context.Context, r Remote) (Tip, error) {
 		return tip, nil
 	}
 	return Tip{}, emptyError(len(refs))
-}
-
-// localAsk adds the hardened other half to a question to a repository of this machine.
-func (s *Store) localAsk(r Remote, c command) command {
-	if r.Path != "" {
-		c.args = append([]string{c.args[0], "--upload-pack=" + s.localService("upload-pack")}, c.args[1:]...)
-	}
-	return c
 }
 
 func emptyError(branches int) error {

@@ -3,7 +3,6 @@ package git
 import (
 	"net"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -91,34 +90,4 @@ func loopback(host string) bool {
 	}
 	ip := net.ParseIP(host)
 	return ip != nil && ip.IsLoopback()
-}
-
-// networkEnv names what a network transport may take over from Gaggle's own environment.
-var networkEnv = map[string][]string{
-	"https": {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH"},
-	"http":  nil,
-	"ssh":   {"SSH_AUTH_SOCK"},
-}
-
-// transport prepares a command for talking to the remote: the one protocol, the credential helper, bounded waiting.
-func (r Remote) transport(c *command) {
-	c.env = append(c.env, "GIT_ALLOW_PROTOCOL="+r.Protocol)
-	for _, name := range networkEnv[r.Protocol] {
-		if v := os.Getenv(name); v != "" {
-			c.env = append(c.env, name+"="+v)
-		}
-	}
-	switch r.Protocol {
-	case "ssh":
-		c.env = append(c.env, "GIT_SSH_VARIANT=ssh", "GIT_SSH_COMMAND=ssh -o BatchMode=yes -o ConnectTimeout=20 -o ServerAliveInterval=15 -o ServerAliveCountMax=4")
-	case "http", "https":
-		config := [][2]string{{"http.lowSpeedLimit", "1000"}, {"http.lowSpeedTime", "60"}, {"credential.helper", ""}}
-		if c.secret != nil {
-			// The helper is scoped to the host, so a redirect to another one is not answered. It reads the
-			// secret from the inherited pipe; the words that git appends are a comment.
-			u, _ := url.Parse(r.URL)
-			config = append(config, [2]string{"credential." + u.Scheme + "://" + u.Host + ".helper", "!cat <&3 #"})
-		}
-		c.settings = append(c.settings, config...)
-	}
 }
