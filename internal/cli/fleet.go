@@ -22,7 +22,7 @@ func (a *App) fleetCommand() *cobra.Command {
 				return err
 			}
 			return a.answer(out, func(w io.Writer) {
-				fmt.Fprintf(w, "%s, %s; %d new, %d changed, %d unchanged, %d gone\n", plural(out.Repositories, "repository"), plural(out.Components, "component"), out.New, out.Changed, out.Unchanged, out.Gone)
+				fmt.Fprintf(w, "%s, %s; %d read, %d unchanged, %d gone\n", plural(out.Repositories, "repository"), plural(out.Components, "component"), out.Read, out.Unchanged, out.Gone)
 				for _, p := range out.Problems {
 					at := p.Repository
 					if p.File != "" {

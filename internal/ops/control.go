@@ -73,7 +73,9 @@ func (o *Ops) Rerun(ctx context.Context, in SelectInput) (*CountOutput, error) {
 	for _, r := range repos {
 		heads[r.Name] = r.Tree
 	}
-	return o.control(ctx, in, func(e *engine.Engine, sel engine.Selection) (int, error) { return e.Rerun(ctx, sel, heads, o.cfg.Actor) })
+	return o.control(ctx, in, func(e *engine.Engine, sel engine.Selection) (int, error) {
+		return e.Rerun(ctx, sel, heads, o.cfg.Actor)
+	})
 }
 
 // Pause stops new steps of a campaign.

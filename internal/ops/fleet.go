@@ -2,74 +2,265 @@ package ops
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
+	"gaggle/internal/catalog"
 	"gaggle/internal/fleet"
+	"gaggle/internal/git"
+	"gaggle/internal/spec"
 	"gaggle/internal/store"
 )
 
-// SyncInput names where repositories come from.
+// SyncInput names where repositories come from: a folder of repositories, or a file of clone URLs. Empty reads again what
+// was named before.
 type SyncInput struct {
 	From string `json:"from"`
 }
 
 // SyncOutput says what a sync found.
 type SyncOutput struct {
-	Repositories int             `json:"repositories"`
-	Components   int             `json:"components"`
-	New          int             `json:"new"`
-	Changed      int             `json:"changed"`
+	Repositories int             `json:"repositories"` // of the whole fleet
+	Components   int             `json:"components"`   // of the whole fleet
+	Read         int             `json:"read"`         // new or changed
 	Unchanged    int             `json:"unchanged"`
 	Gone         int             `json:"gone"`
 	Problems     []fleet.Problem `json:"problems"`
 }
 
-// Sync TEMP
+// memoSources is the memo that remembers where repositories come from.
+const memoSources = "fleet/sources"
+
+// Sync reads the sources into the fleet. What is wrong with a repository is a problem in the output and stops nothing.
 func (o *Ops) Sync(ctx context.Context, in SyncInput) (*SyncOutput, error) {
-	out := &SyncOutput{}
-	entries, err := os.ReadDir(in.From)
+	sources, err := o.sources(ctx)
 	if err != nil {
 		return nil, err
 	}
-	abs, _ := filepath.Abs(in.From)
-	for _, e := range entries {
-		repo := fleet.Repository{Name: e.Name(), URL: "file://" + filepath.Join(abs, e.Name()), Forge: "local", DefaultBranch: "main"}
-		head, err := o.git.Refresh(ctx, repo, 0)
+	if in.From != "" {
+		from, err := filepath.Abs(in.From)
 		if err != nil {
-			out.Problems = append(out.Problems, fleet.Problem{Repository: e.Name(), Message: err.Error()})
-			continue
-		}
-		repo.Head, repo.Tree, repo.DefaultBranch, repo.SyncedAt = head.Commit, head.Tree, head.Branch, time.Now()
-		ref := fleet.Ref("component", "", e.Name())
-		if err := o.store.Tx(ctx, func(tx *store.Tx) error {
-			return tx.PutRepository(ctx, store.RepositoryInventory{Repository: repo, Components: []fleet.Component{{Ref: ref, Name: e.Name(), Namespace: "default", Kind: "Component", Repository: repo.Name, Path: "."}}})
-		}); err != nil {
 			return nil, err
 		}
-		out.Repositories++
-		out.Components++
+		if _, err := os.Stat(from); err != nil {
+			return nil, &fleet.Error{Code: fleet.CodeNotFound, Message: "there is nothing at " + from, Hint: "--from takes a folder of repositories, or a file with a clone URL a line", Err: err}
+		}
+		if !slices.Contains(sources, from) {
+			sources = append(sources, from)
+		}
 	}
-	return out, nil
+	if len(sources) == 0 {
+		return nil, &fleet.Error{Code: fleet.CodeInvalid, Message: "no source of repositories is known", Hint: "gaggle fleet sync --from DIR|FILE"}
+	}
+	known, err := o.known(ctx)
+	if err != nil {
+		return nil, err
+	}
+	repos, sourceOf, problems, err := discover(ctx, sources, in.From != "")
+	if err != nil {
+		return nil, err
+	}
+	out := &SyncOutput{Problems: problems}
+	for name := range known {
+		if sourceOf[name] == "" {
+			out.Gone++
+			if err := o.store.Tx(ctx, func(tx *store.Tx) error { return tx.DropRepository(ctx, name) }); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if err := o.sync(ctx, repos, sourceOf, known, 0, out); err != nil {
+		return nil, err
+	}
+	data, err := json.Marshal(sources)
+	if err != nil {
+		return nil, err
+	}
+	if err := o.store.Tx(ctx, func(tx *store.Tx) error { return tx.Remember(ctx, memoSources, string(data)) }); err != nil {
+		return nil, err
+	}
+	return out, o.collect(ctx)
 }
 
-// Refresh TEMP
-func (o *Ops) Refresh(ctx context.Context) error { return nil }
+// discover lists the repositories of all sources. A source that cannot be read any more is an error where a person
+// named one just now, and a problem otherwise.
+func discover(ctx context.Context, sources []string, strict bool) (all []fleet.Repository, sourceOf map[string]string, problems []fleet.Problem, err error) {
+	sourceOf = map[string]string{}
+	for i, from := range sources {
+		repos, found, err := catalog.Discover(ctx, from)
+		if err != nil && (strict && i == len(sources)-1 || ctx.Err() != nil) {
+			return nil, nil, nil, err
+		}
+		if err != nil {
+			return nil, nil, nil, &fleet.Error{Code: fleet.CodeNotFound, Message: "the source " + from + " cannot be read any more", Hint: "restore it; nothing was removed from the fleet", Err: err}
+		}
+		problems = append(problems, found...)
+		for _, r := range repos {
+			if other := sourceOf[r.Name]; other != "" {
+				problems = append(problems, fleet.Problem{Code: catalog.ProblemDuplicate, Repository: r.Name, File: from, Message: "another repository of that name comes from " + other, Hint: "give one of them a name of its own: in a list, name=NAME after the URL"})
+				continue
+			}
+			sourceOf[r.Name] = from
+			all = append(all, r)
+		}
+	}
+	slices.SortFunc(all, func(a, b fleet.Repository) int { return strings.Compare(a.Name, b.Name) })
+	return all, sourceOf, problems, nil
+}
 
-// ComponentsInput narrows.
-type ComponentsInput struct{ Owner string }
+// Refresh looks at every repository of the fleet again. A remote that was asked within the last minute is not asked again;
+// one on this machine always is, because that costs a few file reads.
+func (o *Ops) Refresh(ctx context.Context) error {
+	known, err := o.known(ctx)
+	if err != nil || len(known) == 0 {
+		return err
+	}
+	repos := make([]fleet.Repository, 0, len(known))
+	sourceOf := make(map[string]string, len(known))
+	for name, r := range known {
+		repos = append(repos, r.Repository)
+		sourceOf[name] = r.Source
+	}
+	slices.SortFunc(repos, func(a, b fleet.Repository) int { return strings.Compare(a.Name, b.Name) })
+	return o.sync(ctx, repos, sourceOf, known, time.Minute, &SyncOutput{})
+}
+
+func (o *Ops) sources(ctx context.Context) ([]string, error) {
+	text, ok, err := o.store.Memo(ctx, memoSources)
+	if err != nil || !ok {
+		return nil, err
+	}
+	var list []string
+	return list, json.Unmarshal([]byte(text), &list)
+}
+
+func (o *Ops) known(ctx context.Context) (map[string]store.StoredRepository, error) {
+	repos, err := o.store.Repositories(ctx)
+	if err != nil {
+		return nil, err
+	}
+	known := make(map[string]store.StoredRepository, len(repos))
+	for _, r := range repos {
+		known[r.Name] = r
+	}
+	return known, nil
+}
+
+// aged asks remotes on this machine whatever their age.
+type aged struct{ catalog.Mirrors }
+
+// Refresh implements catalog.Mirrors.
+func (m aged) Refresh(ctx context.Context, repo fleet.Repository, maxAge time.Duration) (git.Head, error) {
+	if r, err := git.ParseRemote(repo.URL); err == nil && r.Path != "" {
+		maxAge = 0
+	}
+	return m.Mirrors.Refresh(ctx, repo, maxAge)
+}
+
+// sync reads the repositories and stores what is new, each in a transaction of its own.
+func (o *Ops) sync(ctx context.Context, repos []fleet.Repository, sourceOf map[string]string, known map[string]store.StoredRepository, maxAge time.Duration, out *SyncOutput) error {
+	_, err := catalog.Sync(ctx, repos, catalog.Options{
+		Mirrors: aged{catalog.GitMirrors(o.git)},
+		MaxAge:  maxAge,
+		Now:     o.cfg.Clock,
+		Known: func(name string) (catalog.Known, bool) {
+			r, ok := known[name]
+			return catalog.Known{Repository: r.Repository, Memo: r.Memo}, ok
+		},
+	}, func(r catalog.Result) error {
+		out.Problems = append(out.Problems, r.Problems...)
+		was, seen := known[r.Repository.Name]
+		switch r.Outcome {
+		case catalog.Unchanged:
+			out.Unchanged++
+			if was.Head == r.Repository.Head && was.URL == r.Repository.URL {
+				return nil // not even the time is worth a write for each repository
+			}
+			return o.store.Tx(ctx, func(tx *store.Tx) error { return tx.SeeRepository(ctx, r.Repository, r.Problems) })
+		case catalog.Gone:
+			out.Gone++
+			if !seen {
+				return nil
+			}
+			return o.store.Tx(ctx, func(tx *store.Tx) error { return tx.DropRepository(ctx, r.Repository.Name) })
+		case catalog.Failed:
+			if !seen {
+				return nil
+			}
+			return o.store.Tx(ctx, func(tx *store.Tx) error { return tx.SeeRepository(ctx, was.Repository, r.Problems) })
+		}
+		out.Read++
+		inv := store.RepositoryInventory{Repository: r.Repository, Components: r.Components, Entities: r.Entities, Problems: r.Problems, Memo: r.Memo, Source: sourceOf[r.Repository.Name]}
+		if r.Settings != nil {
+			inv.Config = string(r.Settings.Data)
+			inv.Problems = append(inv.Problems, settingsProblems(r)...)
+			out.Problems = append(out.Problems, settingsProblems(r)...)
+		}
+		if r.Repository.Tree != "" {
+			if _, err := o.index.Ensure(ctx, r.Repository, r.Previous); err != nil && ctx.Err() != nil {
+				return err
+			} // otherwise planning makes it, and says what is wrong
+		}
+		return o.store.Tx(ctx, func(tx *store.Tx) error { return tx.PutRepository(ctx, inv) })
+	})
+	if err != nil {
+		return err
+	}
+	out.Repositories, out.Components, err = o.store.FleetSize(ctx)
+	return err
+}
+
+// settingsProblems says what is wrong with a repository's .gaggle.yaml.
+func settingsProblems(r catalog.Result) []fleet.Problem {
+	_, err := spec.ParseRepository(r.Settings.File, r.Settings.Data)
+	if err == nil {
+		return nil
+	}
+	var problems []fleet.Problem
+	var list *spec.Errors
+	if !errors.As(err, &list) {
+		return nil
+	}
+	for _, e := range list.List {
+		problems = append(problems, fleet.Problem{Code: "settings_invalid", Repository: r.Repository.Name, File: r.Settings.File, Line: e.Line, Column: e.Column, Message: e.Message, Hint: e.Hint})
+	}
+	return problems
+}
+
+// collect removes what no repository of the fleet needs any more.
+func (o *Ops) collect(ctx context.Context) error {
+	repos, err := o.store.Repositories(ctx)
+	if err != nil {
+		return err
+	}
+	live := make(map[string]bool, len(repos))
+	for _, r := range repos {
+		live[r.Tree] = true
+	}
+	_, _, err = o.index.Collect(ctx, live, time.Hour)
+	return err
+}
+
+// ComponentsInput narrows a list of components.
+type ComponentsInput struct {
+	Owner string `json:"owner,omitempty"` // entity reference; a name alone is a group
+}
 
 // Components lists the fleet's components by reference.
 func (o *Ops) Components(ctx context.Context, in ComponentsInput) ([]fleet.Component, error) {
 	all, err := o.store.Components(ctx)
-	if err != nil || in.Owner == "" {
-		return all, err
+	if err != nil {
+		return nil, err
 	}
 	owner := fleet.Ref(fleet.ParseRef(in.Owner, "group", ""))
 	mine := []fleet.Component{}
 	for _, c := range all {
-		if c.Owner == owner {
+		if in.Owner == "" || c.Owner == owner {
 			mine = append(mine, c)
 		}
 	}

@@ -189,4 +189,3 @@ func (s Status) Failed() int {
 	}
 	return n
 }
-

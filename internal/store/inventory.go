@@ -12,6 +12,8 @@ import (
 type RepositoryInventory struct {
 	Repository fleet.Repository
 	Config     string // the text of its .gaggle.yaml; "" without one
+	Source     string // the folder or file that named it
+	Memo       []byte // what the catalog wants back at the next sync
 	Components []fleet.Component
 	Entities   []fleet.Entity
 	Problems   []fleet.Problem
@@ -20,15 +22,18 @@ type RepositoryInventory struct {
 // PutRepository replaces what is known of one repository.
 func (tx *Tx) PutRepository(ctx context.Context, inv RepositoryInventory) error {
 	name := inv.Repository.Name
-	for _, table := range []string{"components", "entities", "problems"} {
+	for _, table := range []string{"components", "entities"} {
 		if _, err := tx.exec(ctx, "DELETE FROM "+table+" WHERE repository = ?", name); err != nil {
 			return err
 		}
 	}
 	r := inv.Repository
-	if _, err := tx.exec(ctx, "INSERT INTO repositories (name, url, forge, default_branch, head, tree, archived, opt_out, config, synced_at) VALUES "+marks(1, 10)+
-		" ON CONFLICT (name) DO UPDATE SET url = excluded.url, forge = excluded.forge, default_branch = excluded.default_branch, head = excluded.head, tree = excluded.tree, archived = excluded.archived, opt_out = excluded.opt_out, config = excluded.config, synced_at = excluded.synced_at",
-		r.Name, r.URL, r.Forge, r.DefaultBranch, r.Head, r.Tree, bit(r.Archived), r.OptOut, inv.Config, micros(r.SyncedAt)); err != nil {
+	if inv.Memo == nil {
+		inv.Memo = []byte{}
+	}
+	if _, err := tx.exec(ctx, "INSERT INTO repositories ("+repositoryColumns+") VALUES "+marks(1, 12)+
+		" ON CONFLICT (name) DO UPDATE SET url = excluded.url, forge = excluded.forge, default_branch = excluded.default_branch, head = excluded.head, tree = excluded.tree, archived = excluded.archived, opt_out = excluded.opt_out, config = excluded.config, source = excluded.source, memo = excluded.memo, synced_at = excluded.synced_at",
+		r.Name, r.URL, r.Forge, r.DefaultBranch, r.Head, r.Tree, bit(r.Archived), r.OptOut, inv.Config, inv.Source, inv.Memo, micros(r.SyncedAt)); err != nil {
 		return err
 	}
 	for _, c := range inv.Components {
@@ -36,8 +41,8 @@ func (tx *Tx) PutRepository(ctx context.Context, inv RepositoryInventory) error 
 		if err != nil {
 			return err
 		}
-		// The first repository that names a component keeps it; the catalog reports the second.
-		if _, err := tx.exec(ctx, "INSERT INTO components (ref, repository, owner, data) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", c.Ref, name, c.Owner, string(data)); err != nil {
+		// The catalog decides whose a reference is, and what it says last is right.
+		if _, err := tx.exec(ctx, "INSERT INTO components (ref, repository, owner, data) VALUES (?, ?, ?, ?) ON CONFLICT (ref) DO UPDATE SET repository = excluded.repository, owner = excluded.owner, data = excluded.data", c.Ref, name, c.Owner, string(data)); err != nil {
 			return err
 		}
 	}
@@ -46,26 +51,32 @@ func (tx *Tx) PutRepository(ctx context.Context, inv RepositoryInventory) error 
 		if err != nil {
 			return err
 		}
-		if _, err := tx.exec(ctx, "INSERT INTO entities (ref, kind, repository, email, data) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", e.Ref, e.Kind, name, e.Email, string(data)); err != nil {
+		if _, err := tx.exec(ctx, "INSERT INTO entities (ref, kind, repository, email, data) VALUES (?, ?, ?, ?, ?) ON CONFLICT (ref) DO UPDATE SET kind = excluded.kind, repository = excluded.repository, email = excluded.email, data = excluded.data", e.Ref, e.Kind, name, e.Email, string(data)); err != nil {
 			return err
 		}
 	}
-	for _, p := range inv.Problems {
+	return tx.putProblems(ctx, name, inv.Problems)
+}
+
+// SeeRepository records where a repository stands whose content is known already, and what is wrong with it now.
+func (tx *Tx) SeeRepository(ctx context.Context, r fleet.Repository, problems []fleet.Problem) error {
+	if _, err := tx.exec(ctx, "UPDATE repositories SET url = ?, default_branch = ?, head = ?, tree = ?, archived = ?, synced_at = ? WHERE name = ?",
+		r.URL, r.DefaultBranch, r.Head, r.Tree, bit(r.Archived), micros(r.SyncedAt), r.Name); err != nil {
+		return err
+	}
+	return tx.putProblems(ctx, r.Name, problems)
+}
+
+func (tx *Tx) putProblems(ctx context.Context, repository string, problems []fleet.Problem) error {
+	if _, err := tx.exec(ctx, "DELETE FROM problems WHERE repository = ?", repository); err != nil {
+		return err
+	}
+	for _, p := range problems {
 		data, err := json.Marshal(p)
 		if err != nil {
 			return err
 		}
-		if _, err := tx.exec(ctx, "INSERT INTO problems (repository, data) VALUES (?, ?)", name, string(data)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Seen records that the repository was looked at and has not changed.
-func (tx *Tx) Seen(ctx context.Context, names ...string) error {
-	for _, name := range names {
-		if _, err := tx.exec(ctx, "UPDATE repositories SET synced_at = ? WHERE name = ?", micros(tx.store.Now()), name); err != nil {
+		if _, err := tx.exec(ctx, "INSERT INTO problems (repository, data) VALUES (?, ?)", repository, string(data)); err != nil {
 			return err
 		}
 	}
@@ -86,16 +97,18 @@ func (tx *Tx) DropRepository(ctx context.Context, name string) error {
 type StoredRepository struct {
 	fleet.Repository
 	Config string
+	Source string
+	Memo   []byte
 }
 
 func scanRepository(r rows) (v StoredRepository, err error) {
 	var archived, synced int64
-	err = r.Scan(&v.Name, &v.URL, &v.Forge, &v.DefaultBranch, &v.Head, &v.Tree, &archived, &v.OptOut, &v.Config, &synced)
+	err = r.Scan(&v.Name, &v.URL, &v.Forge, &v.DefaultBranch, &v.Head, &v.Tree, &archived, &v.OptOut, &v.Config, &v.Source, &v.Memo, &synced)
 	v.Archived, v.SyncedAt = archived != 0, fromMicros(synced)
 	return v, err
 }
 
-const repositoryColumns = "name, url, forge, default_branch, head, tree, archived, opt_out, config, synced_at"
+const repositoryColumns = "name, url, forge, default_branch, head, tree, archived, opt_out, config, source, memo, synced_at"
 
 // Repositories lists all repositories by name.
 func (s *Store) Repositories(ctx context.Context) ([]StoredRepository, error) {
@@ -147,4 +160,14 @@ func (s *Store) Problems(ctx context.Context, repository string) ([]fleet.Proble
 		return collect(ctx, s.reader, scanJSON[fleet.Problem], "SELECT data FROM problems ORDER BY repository, id")
 	}
 	return collect(ctx, s.reader, scanJSON[fleet.Problem], "SELECT data FROM problems WHERE repository = ? ORDER BY id", repository)
+}
+
+// FleetSize counts repositories and components.
+func (s *Store) FleetSize(ctx context.Context) (repositories, components int, err error) {
+	r, _, err := one(ctx, s.reader, scanInt, "SELECT COUNT(*) FROM repositories")
+	if err != nil {
+		return 0, 0, err
+	}
+	c, _, err := one(ctx, s.reader, scanInt, "SELECT COUNT(*) FROM components")
+	return int(r), int(c), err
 }

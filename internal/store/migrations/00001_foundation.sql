@@ -9,6 +9,8 @@ CREATE TABLE repositories (
     archived       BIGINT NOT NULL,
     opt_out        TEXT NOT NULL,
     config         TEXT NOT NULL,
+    source         TEXT NOT NULL,
+    memo           {{blob}} NOT NULL,
     synced_at      BIGINT NOT NULL
 );
 CREATE TABLE components (
