@@ -34,6 +34,8 @@ type Config struct {
 	Agents map[string]agent.Agent
 	// Judge makes a judge of that model (the campaign's, or "" for the machine's) that asks through the session.
 	Judge func(model string, s *gateway.Session) (*judge.Judge, error)
+	// CacheDir holds the toolchains' caches.
+	CacheDir string
 	// WorkDir holds one folder an attempt, removed when it ends.
 	WorkDir string
 	// MaxAge is how old the last look at a repository may be. Defaults to one minute.

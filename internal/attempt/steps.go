@@ -108,6 +108,9 @@ func (j *job) runAgent(ctx context.Context, co *git.Checkout, n int, session, fe
 		box.Spec.Mounts = append(box.Spec.Mounts, sandbox.Mount{Host: j.path("plan.json"), Inside: planInside})
 		task.Verify = append(append([]string{}, j.r.cfg.VerifyCommand...), planInside)
 	}
+	if err := j.addCaches(&box.Spec, false); err != nil {
+		return agent.Result{}, err
+	}
 	return j.agent.Run(ctx, box, task)
 }
 
@@ -154,6 +157,9 @@ func (j *job) verifyBase(ctx context.Context) error {
 		}
 	}
 	report, err := j.inCheckout(ctx, "base", nil, func(exec verify.Exec) (fleet.Report, error) {
+		if err := j.warm(ctx, filepath.Join(j.path("base"), "tree")); err != nil {
+			return fleet.Report{}, err
+		}
 		return verify.Run(ctx, exec, j.verifiers)
 	})
 	if err != nil {
@@ -194,6 +200,9 @@ func (j *job) inCheckout(ctx context.Context, name string, diff []byte, do func(
 		Mounts: []sandbox.Mount{{Host: co.Objects(), Inside: git.AgentObjects}},
 		Door:   j.door(len(j.c.Change.Egress) > 0),
 		Limits: j.limits(),
+	}
+	if err := j.addCaches(&box, false); err != nil {
+		return fleet.Report{}, err
 	}
 	return do(boxed{j.r.cfg.Sandbox, box})
 }

@@ -143,7 +143,7 @@ func (o *Ops) runner(ctx context.Context) (*attempt.Runner, error) {
 	}
 	return attempt.New(attempt.Config{
 		Git: o.git, Sandbox: box, Gateway: door, Agents: agents, Judge: o.cfg.Models.judge,
-		WorkDir: work, Model: o.cfg.Models.Model, VerifyCommand: o.cfg.VerifyCommand, Redact: o.redact,
+		CacheDir: filepath.Join(o.cfg.Data, "cache"), WorkDir: work, Model: o.cfg.Models.Model, VerifyCommand: o.cfg.VerifyCommand, Redact: o.redact,
 	}), nil
 }
 
