@@ -3,10 +3,14 @@ package attempt
 import (
 	"context"
 	"io"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
+	"strings"
 
+	"gaggle/internal/fleet"
 	"gaggle/internal/sandbox"
 	"gaggle/internal/verify"
 )
@@ -23,12 +27,14 @@ var cacheDirs = []struct{ variable, dir string }{
 }
 
 // addCaches shows the caches to a sandbox.
-func (j *job) addCaches(spec *sandbox.Spec, writable bool) error {
+func (r *Runner) addCaches(spec *sandbox.Spec, writable bool) error {
+	spec.Mounts = slices.DeleteFunc(slices.Clone(spec.Mounts), func(m sandbox.Mount) bool { return strings.HasPrefix(m.Inside, sandbox.CacheDir+"/") })
+	spec.Env = maps.Clone(spec.Env)
 	if spec.Env == nil {
 		spec.Env = map[string]string{}
 	}
 	for _, c := range cacheDirs {
-		host := filepath.Join(j.r.cfg.CacheDir, c.dir)
+		host := filepath.Join(r.cfg.CacheDir, c.dir)
 		if err := os.MkdirAll(host, 0o700); err != nil {
 			return diskError(err)
 		}
@@ -43,23 +49,35 @@ func (j *job) addCaches(spec *sandbox.Spec, writable bool) error {
 	return nil
 }
 
-// warm fills the caches with what the base needs. What it cannot do, the verifiers say.
-func (j *job) warm(ctx context.Context, work string) error {
-	spec := sandbox.Spec{Work: work, Door: j.door(len(j.c.Change.Egress) > 0), Limits: j.limits(), Stdout: io.Discard, Stderr: io.Discard}
-	if err := j.addCaches(&spec, true); err != nil {
+// warm fills the caches with what the verifiers of a tree need. What it cannot do, the verifiers say.
+func (r *Runner) warm(ctx context.Context, spec sandbox.Spec, verifiers []verify.Verifier) error {
+	spec.Stdout, spec.Stderr = io.Discard, io.Discard
+	if err := r.addCaches(&spec, true); err != nil {
 		return err
 	}
-	for _, v := range j.verifiers {
+	for _, v := range verifiers {
 		if v.Tool != "go" || v.Kind != verify.Test {
 			continue
 		}
 		spec.Dir = path.Join(sandbox.WorkDir, v.Dir)
 		for _, argv := range [][]string{{"go", "vet", "./..."}, {"go", "build", "./..."}, {"go", "test", "-exec", "true", "./..."}} {
 			spec.Argv = argv
-			if _, err := j.r.cfg.Sandbox.Run(ctx, spec); err != nil {
+			if _, err := r.cfg.Sandbox.Run(ctx, spec); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// VerifyTree runs verifiers on a folder that is the sandbox's to keep, outside of any campaign.
+func (r *Runner) VerifyTree(ctx context.Context, tree string, verifiers []verify.Verifier) (fleet.Report, error) {
+	spec := sandbox.Spec{Work: tree, Limits: r.cfg.Limits}
+	if err := r.warm(ctx, spec, verifiers); err != nil {
+		return fleet.Report{}, err
+	}
+	if err := r.addCaches(&spec, false); err != nil {
+		return fleet.Report{}, err
+	}
+	return verify.Run(ctx, boxed{r.cfg.Sandbox, spec}, verifiers)
 }

@@ -108,7 +108,7 @@ func (j *job) runAgent(ctx context.Context, co *git.Checkout, n int, session, fe
 		box.Spec.Mounts = append(box.Spec.Mounts, sandbox.Mount{Host: j.path("plan.json"), Inside: planInside})
 		task.Verify = append(append([]string{}, j.r.cfg.VerifyCommand...), planInside)
 	}
-	if err := j.addCaches(&box.Spec, false); err != nil {
+	if err := j.r.addCaches(&box.Spec, false); err != nil {
 		return agent.Result{}, err
 	}
 	return j.agent.Run(ctx, box, task)
@@ -127,7 +127,7 @@ func (j *job) verify(ctx context.Context, diff []byte) (fleet.Report, error) {
 	if err := j.verifyBase(ctx); err != nil {
 		return fleet.Report{}, err
 	}
-	return j.inCheckout(ctx, "verify", diff, func(exec verify.Exec) (fleet.Report, error) {
+	return j.inCheckout(ctx, "verify", diff, func(exec boxed) (fleet.Report, error) {
 		return verify.After(ctx, exec, j.verifiers, *j.before, true)
 	})
 }
@@ -156,8 +156,8 @@ func (j *job) verifyBase(ctx context.Context) error {
 			return nil
 		}
 	}
-	report, err := j.inCheckout(ctx, "base", nil, func(exec verify.Exec) (fleet.Report, error) {
-		if err := j.warm(ctx, filepath.Join(j.path("base"), "tree")); err != nil {
+	report, err := j.inCheckout(ctx, "base", nil, func(exec boxed) (fleet.Report, error) {
+		if err := j.r.warm(ctx, exec.spec, j.verifiers); err != nil {
 			return fleet.Report{}, err
 		}
 		return verify.Run(ctx, exec, j.verifiers)
@@ -183,7 +183,7 @@ func (r *Runner) lockBase(key string) *sync.Mutex {
 }
 
 // inCheckout runs do with an Exec over a fresh checkout of the base, with the diff applied.
-func (j *job) inCheckout(ctx context.Context, name string, diff []byte, do func(verify.Exec) (fleet.Report, error)) (fleet.Report, error) {
+func (j *job) inCheckout(ctx context.Context, name string, diff []byte, do func(boxed) (fleet.Report, error)) (fleet.Report, error) {
 	co, err := j.r.cfg.Git.Checkout(ctx, j.o.Repository, j.base.Commit, j.path(name))
 	if err != nil {
 		return fleet.Report{}, err
@@ -201,7 +201,7 @@ func (j *job) inCheckout(ctx context.Context, name string, diff []byte, do func(
 		Door:   j.door(len(j.c.Change.Egress) > 0),
 		Limits: j.limits(),
 	}
-	if err := j.addCaches(&box, false); err != nil {
+	if err := j.r.addCaches(&box, false); err != nil {
 		return fleet.Report{}, err
 	}
 	return do(boxed{j.r.cfg.Sandbox, box})

@@ -10,6 +10,8 @@ import (
 
 	"gaggle/internal/fleet"
 	"gaggle/internal/ops"
+	"gaggle/internal/sandbox"
+	"gaggle/internal/verify"
 )
 
 func (a *App) verifyCommand() *cobra.Command {
@@ -48,15 +50,13 @@ func (a *App) verifyCommand() *cobra.Command {
 func (a *App) judgeCommand() *cobra.Command {
 	var in ops.JudgeInput
 	var file string
-	cmd := &cobra.Command{Use: "judge --prompt P [--diff F]", Short: "Have the judge compare a diff with a prompt", Args: args(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error {
+	cmd := &cobra.Command{Use: "judge --prompt P --diff F", Short: "Have the judge compare a diff with a prompt", Args: args(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error {
 		var err error
 		switch {
 		case file == "-":
 			in.Diff, err = io.ReadAll(a.Stdin)
 		case file != "":
 			in.Diff, err = os.ReadFile(file)
-		default:
-			in.Dir = "."
 		}
 		if err != nil {
 			return &fleet.Error{Code: fleet.CodeNotFound, Message: "the diff cannot be read", Err: err}
@@ -79,7 +79,7 @@ func (a *App) judgeCommand() *cobra.Command {
 		})
 	}}
 	cmd.Flags().StringVar(&in.Prompt, "prompt", "", "what the change should do")
-	cmd.Flags().StringVar(&file, "diff", "", "a file with the diff, - for standard input; defaults to this checkout's changes against its upstream or HEAD")
+	cmd.Flags().StringVar(&file, "diff", "", "a file with the diff, - for standard input; such as git diff prints")
 	cmd.Flags().StringVar(&in.Model, "model", "", "the judge's model")
 	return cmd
 }
@@ -115,4 +115,25 @@ func (a *App) demoCommand() *cobra.Command {
 	}}
 	cmd.Flags().StringVar(&dir, "dir", "", "the folder to make it in; defaults to a new temporary one")
 	return cmd
+}
+
+// insideCommand runs a plan's verifiers inside a sandbox, for the agent that sits there. What counts is the engine's own run.
+func (a *App) insideCommand() *cobra.Command {
+	return &cobra.Command{Use: "__verify PLAN", Hidden: true, Args: args(cobra.ExactArgs(1)), RunE: func(cmd *cobra.Command, list []string) error {
+		f, err := os.Open(list[0])
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		plan, err := verify.ReadPlan(f)
+		if err != nil {
+			return err
+		}
+		report, err := plan.Run(cmd.Context(), verify.Local{Root: sandbox.WorkDir})
+		if err != nil {
+			return err
+		}
+		a.failed = !report.OK()
+		return verify.Text(a.Stdout, report)
+	}}
 }

@@ -14,6 +14,7 @@ import (
 
 	"gaggle/internal/fleet"
 	"gaggle/internal/ops"
+	"gaggle/internal/sandbox"
 	"gaggle/internal/spec"
 )
 
@@ -30,8 +31,6 @@ type App struct {
 	Stdout, Stderr io.Writer
 	Stdin          io.Reader
 	Env            func(string) string
-	// VerifyCommand starts the verifiers inside a sandbox.
-	VerifyCommand []string
 	// Demo runs the demo; nil where there is none.
 	Demo func(ctx context.Context, dir string, w io.Writer) error
 
@@ -144,7 +143,7 @@ func (a *App) root() *cobra.Command {
 	flags.BoolVar(&a.json, "json", false, "answer in JSON")
 	flags.BoolVar(&a.noSandbox, "dangerously-without-sandbox", false, "run agents and verifiers with NO isolation at all")
 	root.AddCommand(a.fleetCommand(), a.validateCommand(), a.schemaCommand(), a.planCommand(), a.runCommand(), a.statusCommand(), a.showCommand(),
-		a.diffCommand(), a.logsCommand(), a.transcriptCommand(), a.prCommand(), a.verifyCommand(), a.judgeCommand(), a.doctorCommand())
+		a.diffCommand(), a.logsCommand(), a.transcriptCommand(), a.prCommand(), a.verifyCommand(), a.judgeCommand(), a.doctorCommand(), a.insideCommand())
 	root.AddCommand(a.controlCommands()...)
 	if a.Demo != nil {
 		root.AddCommand(a.demoCommand())
@@ -181,12 +180,12 @@ func (a *App) dataDir() string {
 
 // open opens the data folder for a command.
 func (a *App) open(ctx context.Context) (*ops.Ops, error) {
-	cfg := ops.Config{Data: a.dataDir(), Database: a.database, Models: ops.ModelsFromEnvironment(a.Env), Actor: a.Env("USER"), VerifyCommand: a.VerifyCommand}
+	cfg := ops.Config{Data: a.dataDir(), Database: a.database, Models: ops.ModelsFromEnvironment(a.Env), Actor: a.Env("USER"), VerifyCommand: []string{sandbox.Self, "__verify"}}
 	if cfg.Database == "" {
 		cfg.Database = a.Env("GAGGLE_DATABASE")
 	}
 	if a.noSandbox {
-		cfg.Sandbox = "none"
+		cfg.Sandbox = sandbox.None
 		fmt.Fprintln(a.Stderr, "WARNING: NO SANDBOX. Agents and verifiers run as you, with your files and your network.")
 	}
 	return ops.Open(ctx, cfg)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"gaggle/internal/agent"
+	"gaggle/internal/agent/claude"
 	"gaggle/internal/agent/native"
 	"gaggle/internal/agent/script"
 	"gaggle/internal/fleet"
@@ -128,5 +129,5 @@ func (m Models) agents() ([]agent.Agent, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []agent.Agent{script.Agent{}, own}, nil
+	return []agent.Agent{script.Agent{}, own, claude.New(claude.Config{Model: m.Model})}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"time"
 
 	"gaggle/internal/agent"
@@ -85,7 +86,7 @@ func Open(ctx context.Context, cfg Config) (*Ops, error) {
 	if o.forge, err = local.New(local.Config{Dir: filepath.Join(data, "forge"), Git: o.git, Now: cfg.Clock}); err != nil {
 		return nil, err
 	}
-	o.index = search.Open(search.Config{Dir: filepath.Join(data, "index"), Trees: trees{o.git}})
+	o.index = search.Open(search.Config{Dir: filepath.Join(data, "index"), Trees: search.Mirrors(o.git)})
 	o.publish = publish.New(publish.Config{Git: o.git, Forge: o.forgeNamed})
 	if o.store, err = store.Open(ctx, store.Config{URL: cfg.Database, Clock: cfg.Clock}); err != nil {
 		return nil, err
@@ -165,6 +166,12 @@ func (o *Ops) sweep(ctx context.Context, work string) error {
 		keep[fmt.Sprint(id)] = true
 	}
 	for _, e := range entries {
+		if _, err := strconv.ParseInt(e.Name(), 10, 64); err != nil {
+			// A folder of gaggle verify: its process may still run, but not for a day.
+			if info, err := e.Info(); err != nil || o.cfg.Clock().Sub(info.ModTime()) < 24*time.Hour {
+				continue
+			}
+		}
 		if !keep[e.Name()] {
 			attempt.RemoveAll(filepath.Join(work, e.Name()))
 		}

@@ -136,7 +136,7 @@ func (r *riverJobs[TTx]) work(ctx context.Context, _ func() time.Time, cfg WorkC
 		Workers:           workers,
 		JobTimeout:        -1,
 		FetchCooldown:     2 * time.Millisecond,
-		FetchPollInterval: 25 * time.Millisecond,
+		FetchPollInterval: 10 * time.Millisecond,
 		// Finished jobs say nothing that events do not; kept short, the table stays small.
 		CompletedJobRetentionPeriod: time.Minute,
 	})
