@@ -105,12 +105,11 @@ type world struct {
 	engine  *engine.Engine
 	changer *changer
 	host    *host
-	file    string
 }
 
-func newWorld(t testing.TB) *world {
-	w := &world{changer: &changer{}, host: &host{}, file: filepath.Join(t.TempDir(), "gaggle.db")}
-	s, err := store.Open(t.Context(), store.Config{URL: w.file})
+func newWorld(t testing.TB, url string) *world {
+	w := &world{changer: &changer{}, host: &host{}}
+	s, err := store.Open(t.Context(), store.Config{URL: url})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,6 +118,28 @@ func newWorld(t testing.TB) *world {
 	w.engine = engine.New(engine.Config{Store: s, Changer: w.changer, Publisher: w.host, Parallel: 4, Tick: 5 * time.Millisecond})
 	return w
 }
+
+// suite is what an engine does on any database.
+var suite = map[string]func(*testing.T, *world){
+	"run takes every target to a rest":                      testRunTakesEveryTargetToARest,
+	"waves wait for their gate":                             testWavesWaitForTheirGate,
+	"a failing wave pauses the campaign":                    testAFailingWavePausesTheCampaign,
+	"a dry run ends ready and is not paid twice":            testADryRunEndsReadyAndIsNotPaidTwice,
+	"stopping takes attempts back and the next run resumes": testStoppingTakesAttemptsBackAndTheNextRunResumes,
+	"retry rerun pause resume cancel":                       testRetryRerunPauseResumeCancel,
+	"cancel reaches the attempt":                            testCancelReachesTheAttempt,
+	"planning again adds and skips":                         testPlanningAgainAddsAndSkips,
+	"approval by wave":                                      testApprovalByWave,
+	"approval by target":                                    testApprovalByTarget,
+}
+
+func TestOnSQLite(t *testing.T) {
+	for name, test := range suite {
+		t.Run(name, func(t *testing.T) { test(t, newWorld(t, sqliteFile(t))) })
+	}
+}
+
+func sqliteFile(t testing.TB) string { return filepath.Join(t.TempDir(), "gaggle.db") }
 
 const file = `apiVersion: gaggle/v1
 kind: Campaign
@@ -192,8 +213,7 @@ func (w *world) expect(t testing.TB, want map[fleet.State]int) {
 	}
 }
 
-func TestRunTakesEveryTargetToARest(t *testing.T) {
-	w := newWorld(t)
+func testRunTakesEveryTargetToARest(t *testing.T, w *world) {
 	w.start(t, w.plan(t, "rollout: {gate: {success: 0}}", []int{4}, "a", "same", "bad", "b"))
 	waits := w.run(t)
 	w.expect(t, map[fleet.State]int{fleet.Proposed: 2, fleet.Unchanged: 1, fleet.Failed: 1})
@@ -214,8 +234,7 @@ func TestRunTakesEveryTargetToARest(t *testing.T) {
 	}
 }
 
-func TestWavesWaitForTheirGate(t *testing.T) {
-	w := newWorld(t)
+func testWavesWaitForTheirGate(t *testing.T, w *world) {
 	w.start(t, w.plan(t, "rollout: {waves: [1, 100%], gate: {merged: 1}}", []int{1, 2}, "a", "b", "c"))
 	waits := w.run(t)
 	w.expect(t, map[fleet.State]int{fleet.Proposed: 1, fleet.Pending: 2})
@@ -227,8 +246,7 @@ func TestWavesWaitForTheirGate(t *testing.T) {
 	w.expect(t, map[fleet.State]int{fleet.Merged: 1, fleet.Proposed: 2})
 }
 
-func TestAFailingWavePausesTheCampaign(t *testing.T) {
-	w := newWorld(t)
+func testAFailingWavePausesTheCampaign(t *testing.T, w *world) {
 	w.start(t, w.plan(t, "rollout: {waves: [1, 100%]}", []int{1, 1}, "bad", "b"))
 	waits := w.run(t)
 	w.expect(t, map[fleet.State]int{fleet.Failed: 1, fleet.Pending: 1})
@@ -237,8 +255,7 @@ func TestAFailingWavePausesTheCampaign(t *testing.T) {
 	}
 }
 
-func TestADryRunEndsReadyAndIsNotPaidTwice(t *testing.T) {
-	w := newWorld(t)
+func testADryRunEndsReadyAndIsNotPaidTwice(t *testing.T, w *world) {
 	p := w.plan(t, "", []int{2}, "a", "b")
 	p.DryRun = true
 	w.start(t, p)
@@ -256,32 +273,29 @@ func TestADryRunEndsReadyAndIsNotPaidTwice(t *testing.T) {
 	}
 }
 
-func TestApprovalByWaveAndByTarget(t *testing.T) {
-	for _, kind := range []string{"wave", "target"} {
-		t.Run(kind, func(t *testing.T) {
-			w := newWorld(t)
-			w.start(t, w.plan(t, "rollout: {approval: "+kind+"}", []int{3}, "a", "b", "c"))
-			waits := w.run(t)
-			w.expect(t, map[fleet.State]int{fleet.Ready: 3})
-			if len(waits) != 1 || !strings.Contains(waits[0].Message, "approv") {
-				t.Errorf("waits %+v", waits)
-			}
-			if n, err := w.engine.Approve(t.Context(), engine.Selection{Campaign: "demo", Components: []string{"component:default/b"}}, "ann"); n != 1 || err != nil {
-				t.Fatal(n, err)
-			}
-			w.run(t)
-			w.expect(t, map[fleet.State]int{fleet.Ready: 2, fleet.Proposed: 1})
-			if _, err := w.engine.Approve(t.Context(), engine.Selection{Campaign: "demo"}, "ann"); err != nil {
-				t.Fatal(err)
-			}
-			w.run(t)
-			w.expect(t, map[fleet.State]int{fleet.Proposed: 3})
-		})
+func testApprovalByWave(t *testing.T, w *world)   { testApproval(t, w, "wave") }
+func testApprovalByTarget(t *testing.T, w *world) { testApproval(t, w, "target") }
+
+func testApproval(t *testing.T, w *world, kind string) {
+	w.start(t, w.plan(t, "rollout: {approval: "+kind+"}", []int{3}, "a", "b", "c"))
+	waits := w.run(t)
+	w.expect(t, map[fleet.State]int{fleet.Ready: 3})
+	if len(waits) != 1 || !strings.Contains(waits[0].Message, "approv") {
+		t.Errorf("waits %+v", waits)
 	}
+	if n, err := w.engine.Approve(t.Context(), engine.Selection{Campaign: "demo", Components: []string{"component:default/b"}}, "ann"); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	w.run(t)
+	w.expect(t, map[fleet.State]int{fleet.Ready: 2, fleet.Proposed: 1})
+	if _, err := w.engine.Approve(t.Context(), engine.Selection{Campaign: "demo"}, "ann"); err != nil {
+		t.Fatal(err)
+	}
+	w.run(t)
+	w.expect(t, map[fleet.State]int{fleet.Proposed: 3})
 }
 
-func TestStoppingTakesAttemptsBackAndTheNextRunResumes(t *testing.T) {
-	w := newWorld(t)
+func testStoppingTakesAttemptsBackAndTheNextRunResumes(t *testing.T, w *world) {
 	w.changer.block = make(chan struct{})
 	w.start(t, w.plan(t, "", []int{3}, "a", "b", "c"))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -310,8 +324,7 @@ func TestStoppingTakesAttemptsBackAndTheNextRunResumes(t *testing.T) {
 	}
 }
 
-func TestRetryRerunPauseResumeCancel(t *testing.T) {
-	w := newWorld(t)
+func testRetryRerunPauseResumeCancel(t *testing.T, w *world) {
 	ctx := t.Context()
 	w.start(t, w.plan(t, "rollout: {gate: {success: 0}}", []int{4}, "a", "bad1", "bad2", "same"))
 	w.run(t)
@@ -351,8 +364,7 @@ func TestRetryRerunPauseResumeCancel(t *testing.T) {
 	}
 }
 
-func TestCancelReachesTheAttempt(t *testing.T) {
-	w := newWorld(t)
+func testCancelReachesTheAttempt(t *testing.T, w *world) {
 	w.changer.block = make(chan struct{})
 	w.start(t, w.plan(t, "", []int{1}, "a"))
 	done := make(chan error, 1)
@@ -373,8 +385,7 @@ func TestCancelReachesTheAttempt(t *testing.T) {
 	w.expect(t, map[fleet.State]int{fleet.Canceled: 1})
 }
 
-func TestPlanningAgainAddsAndSkips(t *testing.T) {
-	w := newWorld(t)
+func testPlanningAgainAddsAndSkips(t *testing.T, w *world) {
 	w.start(t, w.plan(t, "rollout: {waves: [1, 100%], gate: {merged: 1}}", []int{1, 2}, "a", "b", "c"))
 	w.run(t)
 	w.start(t, w.plan(t, "rollout: {waves: [1, 100%], gate: {merged: 0}}", []int{1, 2}, "a", "c", "d"))
@@ -384,14 +395,27 @@ func TestPlanningAgainAddsAndSkips(t *testing.T) {
 
 // BenchmarkNoOp takes targets through all states without any work in between.
 func BenchmarkNoOp(b *testing.B) {
-	w := newWorld(b)
+	b.Run("sqlite", func(b *testing.B) { benchmarkNoOp(b, sqliteFile(b), 1) })
+}
+
+func benchmarkNoOp(b *testing.B, url string, workers int) {
+	w := newWorld(b, url)
 	names := make([]string, b.N)
 	for i := range names {
 		names[i] = fmt.Sprintf("c%06d", i)
 	}
 	w.start(b, w.plan(b, "", []int{b.N}, names...))
 	b.ResetTimer()
-	w.run(b)
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			e := engine.New(engine.Config{Store: w.store, Changer: w.changer, Publisher: w.host, Parallel: 8})
+			if _, err := e.Run(b.Context(), []string{"demo"}); err != nil {
+				b.Error(err)
+			}
+		})
+	}
+	wg.Wait()
 	b.StopTimer()
 	w.expect(b, map[fleet.State]int{fleet.Proposed: b.N})
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "targets/s")
