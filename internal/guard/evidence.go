@@ -12,6 +12,7 @@ type evidence struct {
 	exact    map[string]int                 // assertions by text, those that can fail in tests that run
 	about    map[string][]*source.Assertion // the same by each name in their subject
 	literals map[string]int                 // literals and other words in tests that run
+	names    map[string]bool                // words of new or changed tests that run
 	helpers  map[string][]*source.Assertion // assertions of new or changed helpers
 	units    *unitIndex                     // new tests that run
 	hidden   *unitIndex                     // new units that no runner runs
@@ -19,8 +20,18 @@ type evidence struct {
 }
 
 func (s *suite) collect() evidence {
-	e := evidence{exact: map[string]int{}, about: map[string][]*source.Assertion{}, literals: map[string]int{}, helpers: map[string][]*source.Assertion{},
+	e := evidence{exact: map[string]int{}, about: map[string][]*source.Assertion{}, literals: map[string]int{}, names: map[string]bool{}, helpers: map[string][]*source.Assertion{},
 		units: newUnitIndex(), hidden: newUnitIndex(), comments: map[string]bool{}}
+	called := map[string]bool{}
+	for _, list := range [][]pairing{s.pairs, s.fresh} {
+		for _, p := range list {
+			for name := range p.new.Calls {
+				if name != p.new.Short {
+					called[name] = true
+				}
+			}
+		}
+	}
 	for _, p := range s.pairs {
 		if p.new.Kind == source.Helper && len(p.new.Asserts) > 0 {
 			e.helpers[p.new.Short] = append(e.helpers[p.new.Short], p.new.Asserts...)
@@ -37,6 +48,9 @@ func (s *suite) collect() evidence {
 			e.units.add(p)
 		} else if p.new.Kind == source.Helper || p.new.Kind == source.Test {
 			e.hidden.add(p)
+		}
+		if p.new.Kind == source.Helper && !called[p.new.Short[strings.LastIndexByte(p.new.Short, '.')+1:]] && !setup[strings.ToLower(p.new.Short)] {
+			continue // nobody calls it: what it checks is not checked
 		}
 		e.add(p)
 	}
@@ -64,6 +78,9 @@ func (s *suite) collect() evidence {
 	return e
 }
 
+// setup are helpers that runners call by their name.
+var setup = map[string]bool{"setup": true, "set_up": true, "teardown": true, "tear_down": true, "beforeeach": true, "aftereach": true, "before": true, "after": true, "init": true, "testmain": true}
+
 // add takes in what a unit has that its old self had not.
 func (e *evidence) add(p pairing) {
 	if !p.running() {
@@ -71,11 +88,12 @@ func (e *evidence) add(p pairing) {
 	}
 	had := map[string]int{}
 	if p.old != nil {
-		for _, w := range strings.Fields(p.old.Text) {
+		for _, w := range p.old.Words() {
 			had[w]++
 		}
 	}
-	for _, w := range strings.Fields(p.new.Text) {
+	for _, w := range p.new.Words() {
+		e.names[w] = true
 		if had[w] > 0 {
 			had[w]--
 			continue
@@ -139,7 +157,7 @@ func (e *evidence) holdsAsRow(a *source.Assertion) bool {
 		}
 	}
 	for _, n := range a.Subject {
-		if e.literals[n] > 0 {
+		if e.names[n] {
 			return true
 		}
 	}

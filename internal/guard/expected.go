@@ -12,7 +12,11 @@ func (s *suite) compareLiterals(p pairing, r, a *source.Assertion) {
 	if similar(r, a) < 0.5 && len(r.Subject) > 0 {
 		return
 	}
-	s.changed(p, a.Line, a.Text, "", r.Literals, a.Literals, false)
+	was, is := r.Literals, a.Literals
+	if r.Op == source.Approx && r.Tolerance > 0 && a.Tolerance > 0 && len(was) > 0 && len(is) > 0 {
+		was, is = was[:len(was)-1], is[:len(is)-1] // the tolerance is judged for itself
+	}
+	s.changed(p, a.Line, a.Text, "", was, is, false)
 }
 
 // changed reports an expectation that differs, unless the prompt or the production code speaks of the new value.
@@ -197,7 +201,7 @@ func (s *suite) checkRows(p pairing) {
 			extra = append(extra, r)
 		}
 	}
-	words := wordCount(p.old.Text, p.new.Text)
+	words := wordCount(p.old.Words(), p.new.Words())
 	used := make([]bool, len(extra))
 	file := p.newFile.c.path()
 	for n, r := range lost {
@@ -214,7 +218,7 @@ func (s *suite) checkRows(p pairing) {
 		}
 		kept := true
 		for _, l := range r.Literals {
-			l = unquote(l)
+			l = strings.TrimPrefix(unquote(l), "-")
 			kept = kept && (words[l] >= 0 || s.found.literals[l] > 0)
 		}
 		if kept || s.prod.explainsSubject(wordsIn.FindAllString(r.Text, 50), s.r.asked) {
@@ -256,12 +260,12 @@ func rowLikeness(a, b source.Row) float64 {
 }
 
 // wordCount returns how many more of each word the new text has; a missing entry is zero.
-func wordCount(old, new string) map[string]int {
+func wordCount(old, new []string) map[string]int {
 	m := map[string]int{}
-	for _, w := range strings.Fields(old) {
+	for _, w := range old {
 		m[unquote(w)]--
 	}
-	for _, w := range strings.Fields(new) {
+	for _, w := range new {
 		m[unquote(w)]++
 	}
 	return m

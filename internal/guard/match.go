@@ -1,8 +1,6 @@
 package guard
 
 import (
-	"strings"
-
 	"gaggle/internal/guard/source"
 )
 
@@ -163,7 +161,7 @@ func (x *unitIndex) nearest(u *source.Unit, fits func(pairing) bool) (pairing, f
 // unitWords are the words of a unit's text, without punctuation.
 func unitWords(u *source.Unit) map[string]bool {
 	m := map[string]bool{}
-	for _, w := range strings.Fields(u.Text) {
+	for _, w := range u.Words() {
 		if len(w) > 1 && len(w) < 80 {
 			m[w] = true
 		}

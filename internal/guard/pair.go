@@ -40,7 +40,7 @@ func (s *suite) checkMain(p pairing) {
 	if p.new.Short != "TestMain" || p.new.Kind != source.Helper || !strings.HasSuffix(p.newFile.c.newPath, "_test.go") {
 		return
 	}
-	if !strings.Contains(p.new.Text, ". Run (") && !strings.Contains(p.new.Text, "VerifyTestMain") && !(p.old != nil && !strings.Contains(p.old.Text, ". Run (")) {
+	if !p.new.Holds(". Run (") && !p.new.Holds("VerifyTestMain") && (p.old == nil || p.old.Holds(". Run (")) {
 		s.r.report(testSkipped, p.newFile.c.path(), p.new.Line, "TestMain", "TestMain runs no tests: call m.Run and exit with what it returns")
 	}
 }
@@ -297,10 +297,8 @@ func dropErrors(p pairing, missing []*source.Assertion) []*source.Assertion {
 	if len(errs) == 0 {
 		return missing
 	}
-	assigned := func(u *source.Unit) int {
-		return strings.Count(u.Text, "err := ") + strings.Count(u.Text, "err = ")
-	}
-	dropped := func(u *source.Unit) int { return strings.Count(u.Text, " _ ") }
+	assigned := func(u *source.Unit) int { return u.Count("err :=") + u.Count("err =") }
+	dropped := func(u *source.Unit) int { return u.Count("_") }
 	if assigned(p.old)-assigned(p.new) >= len(errs) && dropped(p.new) <= dropped(p.old) {
 		return rest
 	}
@@ -326,6 +324,10 @@ func (s *suite) compare(p pairing, r, a *source.Assertion, alike bool) {
 		}
 		return
 	}
+	if r.Op == source.Throws && a.Op == source.Throws && a.Generic && !r.Generic {
+		weak("any error satisfies the check now: ask for the error that it asked for before")
+		return
+	}
 	if !alike {
 		if a.Strength() <= 3 && r.Strength() >= 8 {
 			weak("a check that something %s replaces one that something is %s: keep the stronger one", verb(a.Op), r.Op)
@@ -334,7 +336,7 @@ func (s *suite) compare(p pairing, r, a *source.Assertion, alike bool) {
 	}
 	close := similar(r, a) >= 0.6
 	switch {
-	case close && source.Opposite(r.Op, a.Op):
+	case close && source.Opposite(r.Op, a.Op) && (r.Op != source.Equal || sameLiterals(r, a)):
 		s.changed(p, a.Line, a.Text, "the check now asks for the opposite: restore it, or make the code do what it asked for", r.Literals, a.Literals, true)
 		return
 	case a.Loose > r.Loose:
@@ -344,14 +346,11 @@ func (s *suite) compare(p pairing, r, a *source.Assertion, alike bool) {
 		weak("the tolerance grew from %g to %g: restore it", r.Tolerance, a.Tolerance)
 		return
 	case r.Op == source.Throws && a.Op == source.Throws:
-		if a.Generic && !r.Generic {
-			weak("any error satisfies the check now: ask for the error that it asked for before")
-			return
-		}
 		if len(r.Literals) > 0 && len(a.Literals) == 0 && slices.Equal(r.Names, a.Names) {
 			weak("the error's message is no longer checked: check it as before")
 			return
 		}
+	case r.Op == source.Equal && a.Op == source.Throws && !a.Generic: // errors.Is
 	case r.Op == source.Equal && a.Op == source.Length && (measured(r) || sameLiterals(a, r) && len(r.Literals) == 1):
 	case a.Strength() < r.Strength() && close:
 		weak("the check asks for less (%s instead of %s): restore it", a.Op, r.Op)

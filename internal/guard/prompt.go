@@ -28,7 +28,7 @@ var (
 	// clause openers end the reach of a verb: "update X so that CI passes" does not ask to update CI.
 	openers = words("so that because until if when where while before after ensure ensuring sure check checking verify verifying run running see follow following using which whose pass passes passing")
 	places  = words("from in into of across to for with within inside by on at via over under during like as")
-	edits   = stems("updat edit chang add bump upgrad migrat replac renam mov modif rewrit convert switch adjust fix set pin remov delet drop refresh regenerat touch extend adapt introduc creat writ rais increas instal configur enabl")
+	edits   = stems("updat edit chang add bump upgrad migrat replac renam mov modif rewrit convert switch adjust fix set pin remov delet drop refresh regenerat touch extend adapt introduc creat writ rais increas instal configur enabl use")
 )
 
 func words(list string) []string { return strings.Fields(list) }

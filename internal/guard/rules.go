@@ -181,5 +181,14 @@ func steps() []func(*review) {
 		checkLockfiles,
 		checkAttributes,
 		checkTests,
+		checkSuppressions,
+		checkCommands,
+		checkDials,
+		checkVersions,
+		checkSecrets,
+		checkUnicode,
+		checkCased,
+		checkBuildTags,
+		checkRunners,
 	}
 }

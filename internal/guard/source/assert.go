@@ -57,7 +57,10 @@ func (f *File) readAsserts() {
 		}
 		found, end := f.assertAt(i, seen)
 		for _, a := range found {
-			a.Line, a.at, a.unit = t.Line, i, f.owner[i]
+			a.at, a.unit = i, f.owner[i]
+			if a.Line == 0 {
+				a.Line = t.Line
+			}
 			a.unit.Asserts = append(a.unit.Asserts, a)
 		}
 		if len(found) > 0 {

@@ -263,6 +263,10 @@ func (f *File) failure(i int, seen map[int]bool) ([]*Assertion, int) {
 			values = append(values, parts[0])
 		}
 		a := f.make(op, alt, values...)
+		a.Line = f.Code[alt.from].Line
+		if len(parts) > 1 {
+			a.Text = f.text(parts[0]) + "; " + a.Text
+		}
 		a.Loose = len(f.splitAt(alt, "&&")) - 1
 		switch {
 		case alt.to-alt.from == 1 && f.at(alt.from) == "false":

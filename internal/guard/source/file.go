@@ -16,11 +16,14 @@ type File struct {
 	Comments []Token
 	Units    []*Unit // in order; the first one is the rest: what belongs to no other
 
-	pair  []int   // index of the matching bracket, or -1
-	first []int   // index of the first token on the token's line
-	owner []*Unit // innermost unit of each token
-	up    []int   // index of the innermost open bracket around the token, or -1
-	words map[string]bool
+	pair     []int   // index of the matching bracket, or -1
+	first    []int   // index of the first token on the token's line
+	owner    []*Unit // innermost unit of each token
+	up       []int   // index of the innermost open bracket around the token, or -1
+	words    map[string]bool
+	headings map[int]bool // lines that are headings of hunks
+	starts   []int        // where the blocks begin
+	partial  bool         // the blocks are hunks
 }
 
 // UnitKind is what a unit is for.
@@ -49,9 +52,25 @@ type Unit struct {
 	Marks     []Mark
 	Calls     map[string]bool // functions that it calls
 	Size      int             // tokens of its own body
-	Text      string          // its own tokens, for equality
+	Text      string          // its own tokens, for equality; see Words
 
 	start, end, body int // token range, and where the body begins
+}
+
+// separator stands between the tokens of a unit's text; no source holds it.
+const separator = "\x1f"
+
+// Words are the unit's own tokens.
+func (u *Unit) Words() []string {
+	return strings.Split(strings.TrimSuffix(u.Text, separator), separator)
+}
+
+// Holds reports whether the unit has these tokens, written with a space between them, in a row.
+func (u *Unit) Holds(tokens string) bool { return u.Count(tokens) > 0 }
+
+// Count is how often the unit has these tokens in a row.
+func (u *Unit) Count(tokens string) int {
+	return strings.Count(separator+u.Text, separator+strings.ReplaceAll(tokens, " ", separator)+separator)
 }
 
 // Row is one element of a table of test data.
@@ -87,17 +106,18 @@ const (
 
 // Read reads one side of a file.
 func Read(l *Language, blocks []Block) *File {
-	f := &File{Lang: l, words: map[string]bool{}}
+	f := &File{Lang: l, words: map[string]bool{}, headings: map[int]bool{}}
 	var starts []int
 	for _, b := range blocks {
 		starts = append(starts, len(f.Code))
-		if b.Heading != "" && l.extent != indent && b.First > 1 {
-			f.add(l.Lex([]string{b.Heading}, b.First-1))
-		} else if b.Heading != "" && b.First > 1 && strings.HasSuffix(b.Heading, ":") {
+		if b.Heading != "" && b.First > 1 && (l.extent != indent || strings.HasSuffix(b.Heading, ":")) {
+			f.headings[b.First-1] = true
 			f.add(l.Lex([]string{b.Heading}, b.First-1))
 		}
 		f.add(l.Lex(b.Lines, b.First))
 	}
+	f.starts = starts
+	f.partial = len(blocks) > 0 && blocks[0].First > 1
 	f.brackets(starts)
 	f.readUnits()
 	f.own()
@@ -145,6 +165,9 @@ func (f *File) brackets(starts []int) {
 		case ")", "]", "}":
 			want := map[string]string{")": "(", "]": "[", "}": "{"}[t.Text]
 			for k := len(open) - 1; k >= 0 && k >= len(open)-4; k-- {
+				if f.inHeading(open[k], i) {
+					break
+				}
 				if o := f.Code[open[k]].Text; o == want || want == "[" && o == "#[" {
 					f.pair[open[k]], f.pair[i] = i, open[k]
 					open = open[:k]
@@ -158,6 +181,12 @@ func (f *File) brackets(starts []int) {
 			}
 		}
 	}
+}
+
+// inHeading reports whether the bracket at open stands in a heading, some lines above the hunk, and the one at i
+// is too far inside to close it.
+func (f *File) inHeading(open, i int) bool {
+	return f.headings[f.Code[open].Line] && !f.headings[f.Code[i].Line] && !(f.Code[i].First && f.Code[i].Col == 0)
 }
 
 // close returns the index of the bracket that closes the one at i, or the last token when none does.
@@ -216,7 +245,7 @@ func (f *File) own() {
 			texts[u] = b
 		}
 		b.WriteString(f.Code[i].Text)
-		b.WriteByte(' ')
+		b.WriteString(separator)
 		u.Size++
 		if f.Code[i].Kind == Ident && (f.at(i+1) == "(" || f.at(i+1) == "!") {
 			if u.Calls == nil {

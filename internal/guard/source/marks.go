@@ -97,8 +97,13 @@ func (f *File) skipAt(i int) {
 		if base == ")" && f.pair[i-2] > 0 { // it.each(…).skip, Pest's it(…)->skip()
 			base = f.at(f.first[f.pair[i-2]])
 		}
-		if base == "mark" && name == "skip" || base == "unittest" {
-			return // a decorator, read below
+		if base == "mark" || base == "unittest" {
+			if f.at(f.first[i]) == "@" {
+				f.attributeAt(i)
+			} else {
+				f.pythonSkip(i)
+			}
+			return
 		}
 		if !caseChains.MatchString(base) && !(base == "this" || base == "t" || base == "ctx" || base == "pytest") || f.Lang.Name == "ruby" || f.Lang.Name == "go" {
 			return
@@ -184,10 +189,6 @@ func (f *File) pythonSkip(i int) {
 			}
 		}
 	case name == "__test__" && next == "=" && f.at(i+2) == "False":
-		f.mark(MarkSkip, i, false)
-	case (name == "collect_ignore" || name == "collect_ignore_glob") && (next == "=" || next == "+=" || next == "."):
-		f.mark(MarkSkip, i, false)
-	case name == "pytest_ignore_collect" && prev == "def":
 		f.mark(MarkSkip, i, false)
 	}
 }

@@ -9,6 +9,10 @@ import (
 // calls holding literals; attributes that each hold one case; and lists inside annotations.
 func (f *File) readRows() {
 	table := 0
+	for _, s := range f.openRuns() {
+		table++
+		f.tableRows(s, table)
+	}
 	for i, t := range f.Code {
 		if t.Kind == Punct && (t.Text == "[" || t.Text == "{" || t.Text == "(") && f.pair[i] > i+1 && !(f.attribute(f.first[i]) && (f.first[i] == i || f.first[i] == i-1)) {
 			table++
@@ -79,7 +83,42 @@ func (f *File) tableAt(i, table int) {
 	if f.at(i) == "{" && f.blockBrace(i) || f.at(i) == "(" && f.Lang.Name != "python" && !f.listCall(i) {
 		return
 	}
-	elements := f.splitAt(span{i + 1, f.pair[i]}, ",")
+	f.tableRows(span{i + 1, f.pair[i]}, table)
+}
+
+// openRuns are the stretches of a hunk that lie inside a bracket which the hunk does not close, or not open.
+func (f *File) openRuns() []span {
+	var out []span
+	for n, start := range f.starts {
+		end := len(f.Code)
+		if n+1 < len(f.starts) {
+			end = f.starts[n+1]
+		}
+		from := start
+		for i := start; i < end; i++ {
+			if t := f.Code[i]; t.Kind == Punct && f.pair[i] < 0 {
+				switch t.Text {
+				case "(", "[", "{", ")", "]", "}":
+					out = append(out, span{from, i})
+					from = i + 1
+				}
+			} else if f.pair[i] > i {
+				i = f.pair[i]
+			}
+		}
+		if from > start || start > 0 || end < len(f.Code) || f.partial {
+			out = append(out, span{from, end})
+		}
+	}
+	return out
+}
+
+// tableRows reads the elements of a list when they are rows.
+func (f *File) tableRows(s span, table int) {
+	if s.to <= s.from {
+		return
+	}
+	elements := f.splitAt(s, ",")
 	if n := len(elements); n > 0 && elements[n-1].from >= elements[n-1].to {
 		elements = elements[:n-1]
 	}
@@ -89,7 +128,7 @@ func (f *File) tableAt(i, table int) {
 			rows++
 		}
 	}
-	if rows < 2 || rows*3 < len(elements)*2 {
+	if rows < 2 || rows*3 < len(elements)*2 && s.to-s.from < 4000 {
 		return
 	}
 	for _, e := range elements {
@@ -107,7 +146,7 @@ func (f *File) blockBrace(i int) bool {
 		case p == "{" || p == "," || p == "(" || p == "=" || p == ":":
 			return false
 		case p == "}": // []struct{ … }{ … }
-			return f.at(f.pair[i-1]-1) != "struct"
+			return f.pair[i-1] >= 0 && f.at(f.pair[i-1]-1) != "struct"
 		default:
 			return f.kind(i-1) != Ident || f.kind(i+1) == Ident && f.at(i+2) != ":" && f.at(i+2) != "{" && f.at(i+2) != "," && f.at(i+2) != "("
 		}
