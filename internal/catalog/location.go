@@ -136,6 +136,8 @@ func componentPath(d described, repo fleet.Repository, isDir func(string) bool, 
 		case !ok:
 			p.add(ProblemSource, at, "write url: followed by the https link to the folder", "%s is not understood; the descriptor's folder counts", quote(text))
 			return own
+		case !link.same && strings.HasPrefix(repo.URL, "file:"):
+			return own // a clone of that very repository under another name, as like as not
 		case !link.same:
 			p.add(ProblemSource, at, "describe the component in the repository that holds its code", "the source location points to another repository; the descriptor's folder counts")
 			return own

@@ -186,3 +186,13 @@ func TestTooManyOfEverything(t *testing.T) {
 		t.Errorf("%d problems", n)
 	}
 }
+
+// A clone on this machine may have another name than the repository that its descriptors speak of: that is no problem.
+func TestALocalCloneUnderAnotherName(t *testing.T) {
+	p := &problems{}
+	d := described{at: place{file: "catalog/catalog-info.yaml"}, source: &value{text: "url:https://forge.example/acme/mono/tree/main/services/a", tag: "!!str"}}
+	repo := fleet.Repository{URL: "file:///srv/clones/mono-2", DefaultBranch: "main"}
+	if dir := componentPath(d, repo, func(string) bool { return true }, p); dir != "catalog" || len(p.list) != 0 {
+		t.Errorf("%s, %v", dir, p.list)
+	}
+}

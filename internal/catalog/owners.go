@@ -15,7 +15,7 @@ const (
 	maxCodeowners = 3 << 20 // bytes, as on GitHub
 	maxRules      = 5000    // of one file
 	maxRuleBytes  = 1000
-	ownerSamples  = 200       // files that are asked when no rule covers the whole directory
+	ownerSamples  = 200     // files that are asked when no rule covers the whole directory
 	maxMatches    = 500_000 // of a path with a rule, for one repository: under a second
 )
 

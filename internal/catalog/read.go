@@ -47,7 +47,7 @@ func (m gitMirrors) Open(ctx context.Context, repo fleet.Repository, tree string
 // Settings is a repository's .gaggle.yaml, as it stands; package spec reads it.
 type Settings struct {
 	File string
-	Data []byte
+	Data []byte // nil when the file is too large to be read: then, as with any that cannot be understood, campaigns keep away
 }
 
 // Bounds of what is read of one repository.

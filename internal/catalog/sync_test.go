@@ -243,3 +243,18 @@ func TestIncrementalSyncsAgreeWithFullOnes(t *testing.T) {
 		}
 	})
 }
+
+// BenchmarkSyncUnchanged is what a sync of 10,000 repositories costs here when nothing is new, without the mirrors' own work.
+func BenchmarkSyncUnchanged(b *testing.B) {
+	repos := map[string]map[string]string{}
+	for i := range 10_000 {
+		repos[fmt.Sprintf("team/r%05d", i)] = map[string]string{"catalog-info.yaml": named(fmt.Sprint("c", i))}
+	}
+	m := newFake(repos)
+	before := m.sync(b, nil)
+	for b.Loop() {
+		if inv := m.sync(b, before); inv.summary.Outcomes[Unchanged] != len(repos) {
+			b.Fatalf("%+v", inv.summary)
+		}
+	}
+}

@@ -72,8 +72,8 @@ func (x *Index) Ensure(ctx context.Context, repo fleet.Repository, previous stri
 	return x.make(ctx, repo, previous)
 }
 
-// make writes a shard beside its place and renames it there. It is not synced to disk: what a power cut leaves
-// behind is found damaged by its checksums and made again.
+// make writes a shard beside its place and renames it there, readable by its owner only. It is not synced to disk: what
+// a power cut leaves behind is found damaged by its checksums and made again. Only its owner may read it, for it holds other people's code.
 func (x *Index) make(ctx context.Context, repo fleet.Repository, previous string) (stats Stats, err error) {
 	if x.cfg.Trees == nil {
 		return stats, fleet.Errorf(fleet.CodeNotFound, "the content of %s is not indexed", repo.Name)
@@ -112,9 +112,6 @@ func (x *Index) make(ctx context.Context, repo fleet.Repository, previous string
 		}
 	}()
 	if stats, err = newBuilder(f, x.cfg.Limits, old).build(ctx, tree); err != nil {
-		return stats, err
-	}
-	if err := f.Chmod(0o644); err != nil {
 		return stats, err
 	}
 	return stats, os.Rename(f.Name(), path)

@@ -42,7 +42,7 @@ func TestDamagedShardsAreMadeAgain(t *testing.T) {
 			t.Fatalf("%s: a damaged shard gave another answer\n%s", name, d)
 		}
 	}
-	for i := range good {
+	for i := 0; i < len(good); i += 3 {
 		bad := slices.Clone(good)
 		bad[i] ^= 1 << (i % 8)
 		check(fmt.Sprintf("byte %d", i), bad)

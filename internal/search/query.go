@@ -17,7 +17,8 @@ const (
 // Globs are relative to the component's directory.
 type Terms struct {
 	// Contains is an RE2 expression that some file of the component must match. It is read with the flag m on: ^ and $ are the
-	// ends of a line, as in grep. A dot does not match a line feed, but \n does, so a match may span lines.
+	// ends of a line, as in grep. A dot does not match a line feed, but \n does, so a match may span lines. A carriage
+	// return at the end of a line belongs to it: write \r?$ where files come from Windows.
 	Contains string
 	// In are globs of the files that Contains looks in. Defaults to Files, and without those to every file.
 	In []string
