@@ -207,6 +207,17 @@ func TestUnsafeTreesAreRefused(t *testing.T) {
 			}
 			return nil
 		}},
+		{"link called .gitmodules", "git does not take", func(t *testing.T, tree string) error {
+			return os.Symlink("main.go", filepath.Join(tree, ".gitmodules"))
+		}},
+		{"too many changes", ".", func(t *testing.T, tree string) error {
+			for i := range 120 {
+				if err := os.WriteFile(filepath.Join(tree, fmt.Sprint(i)), nil, 0o644); err != nil {
+					return err
+				}
+			}
+			return nil
+		}},
 		{"too many files", "", func(t *testing.T, tree string) error {
 			for i := range 600 {
 				if err := os.WriteFile(filepath.Join(tree, "doc", fmt.Sprint(i)), nil, 0o644); err != nil {
@@ -231,7 +242,7 @@ func TestUnsafeTreesAreRefused(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			src := newSource(t, map[string]string{"main.go": "package main\n", "doc/deep/x": "x\n"})
-			store, err := git.Open(git.Config{Dir: t.TempDir(), AllowFile: true, MaxFiles: 500, MaxFileBytes: 2 << 20, MaxTreeBytes: 10 << 20})
+			store, err := git.Open(git.Config{Dir: t.TempDir(), AllowFile: true, MaxFiles: 500, MaxChanges: 100, MaxFileBytes: 2 << 20, MaxTreeBytes: 10 << 20})
 			if err != nil {
 				t.Fatal(err)
 			}

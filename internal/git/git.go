@@ -21,7 +21,8 @@ type Config struct {
 	Program      string // the git program; defaults to "git" on PATH
 	AllowFile    bool   // allow file:// and plain paths as clone URLs
 	MaxFiles     int    // entries that a work tree may hold, ignored ones included; defaults to 2,000,000
-	MaxFileBytes int64  // size of one file that a change may add or alter; defaults to 64 MiB
+	MaxChanges   int    // files that a change may add or alter; defaults to 100,000
+	MaxFileBytes int64  // size of one file that a change may add or alter; defaults to 16 MiB
 	MaxTreeBytes int64  // size of all files that a change adds or alters; defaults to 512 MiB
 	MaxDiffBytes int64  // size of one diff; defaults to 64 MiB
 
@@ -48,7 +49,8 @@ func Open(cfg Config) (*Store, error) {
 		cfg.Program = "git"
 	}
 	cfg.MaxFiles = or(cfg.MaxFiles, 2_000_000)
-	cfg.MaxFileBytes = or(cfg.MaxFileBytes, 64<<20)
+	cfg.MaxChanges = or(cfg.MaxChanges, 100_000)
+	cfg.MaxFileBytes = or(cfg.MaxFileBytes, 16<<20)
 	cfg.MaxTreeBytes = or(cfg.MaxTreeBytes, 512<<20)
 	cfg.MaxDiffBytes = or(cfg.MaxDiffBytes, 64<<20)
 	program, err := exec.LookPath(cfg.Program)

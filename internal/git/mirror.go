@@ -55,15 +55,15 @@ func (s *Store) mirror(repo fleet.Repository) (*mirror, error) {
 	return &mirror{store: s, name: name, remote: remote, dir: filepath.Join(s.cfg.Dir, name+".git")}, nil
 }
 
-// Escape makes a repository's name the name of one folder: no two names meet, not even where the file system
-// ignores case, and none is hidden or leaves its parent.
+// Escape makes a name of any bytes the name of one folder, or one part of a branch name: no two names meet, not even
+// where the file system ignores case, none is hidden, leaves its parent, or is what git forbids.
 func Escape(name string) string {
 	var b strings.Builder
 	upper := false
 	for i := range len(name) {
 		c := name[i]
 		switch {
-		case c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '-', c == '_', c == '.' && i > 0:
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '_', c == '-' && i > 0, c == '.' && plainDot(name, i):
 			b.WriteByte(c)
 		case c >= 'A' && c <= 'Z':
 			upper = true
@@ -77,9 +77,14 @@ func Escape(name string) string {
 	out := b.String()
 	if upper || len(out) > 120 {
 		sum := sha256.Sum256([]byte(name))
-		out = out[:min(len(out), 120)] + "~" + hex.EncodeToString(sum[:6])
+		out = out[:min(len(out), 120)] + "=" + hex.EncodeToString(sum[:6])
 	}
 	return out
+}
+
+// plainDot reports whether the dot at i is one inside a word, as in "v1.2" or "go.mod".
+func plainDot(name string, i int) bool {
+	return i > 0 && i+1 < len(name) && name[i-1] != '.' && name[i+1] != '.' && name[i-1] != '/' && name[i+1] != '/' && !strings.EqualFold(name[i:], ".lock")
 }
 
 func (m *mirror) objects() string { return filepath.Join(m.dir, "objects") }

@@ -396,6 +396,45 @@ func TestManyAtOnce(t *testing.T) {
 	}
 }
 
+// A shallow clone, such as a build server makes, serves as a source and takes pushes and merges.
+func TestAShallowSource(t *testing.T) {
+	src := newSource(t, map[string]string{"a.txt": "1\n"})
+	src.commit("second", map[string]string{"a.txt": "2\n"})
+	dir := filepath.Join(t.TempDir(), "shallow")
+	runGit(t, src.dir, "clone", "--quiet", "--depth", "1", "file://"+src.dir, dir)
+	store, repo := newStore(t), fleet.Repository{Name: "shallow", URL: dir}
+	c := checkout(t, store, repo)
+	write(t, c.Tree, map[string]string{"b.txt": "b\n"})
+	change := snapshot(t, c)
+	diff, err := c.Diff(t.Context(), change.Tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := spec
+	spec.Base, spec.Diff, spec.Tree = c.Base, diff, change.Tree
+	sha, err := store.Commit(t.Context(), repo, spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Push(t.Context(), repo, sha, "gaggle/x", ""); err != nil {
+		t.Fatal(err)
+	}
+	h := hosted(t, store, dir)
+	m, err := h.PrepareMerge(t.Context(), merging(sha))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Land(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	if got := runGit(t, dir, "status", "--porcelain"); got != "" {
+		t.Errorf("status: %s", got)
+	}
+	if head := refresh(t, store, repo); head.Commit != m.To {
+		t.Errorf("head %+v after the merge %s", head, m.To)
+	}
+}
+
 func TestManyFetchesDoNotPileUp(t *testing.T) {
 	src := newSource(t, map[string]string{"a.txt": "0\n"})
 	dir, repo := t.TempDir(), src.repo()
@@ -420,7 +459,7 @@ func TestManyFetchesDoNotPileUp(t *testing.T) {
 
 func TestNamesOfMirrorsNeverMeet(t *testing.T) {
 	seen := map[string]string{}
-	for _, name := range []string{"a", "A", "a/b", "a+b", "a%2fb", "a%2Fb", "a.git", "a.git/objects", ".tmp", ".locks", "..", "../x", "a\nb", "a b", "ä", strings.Repeat("x", 300), strings.Repeat("x", 299) + "y", "a~b", "-rf", "con"} {
+	for _, name := range []string{"a", "A", "a/b", "a+b", "a%2fb", "a%2Fb", "a.git", "a.git/objects", ".tmp", ".locks", "..", "../x", "a\nb", "a b", "ä", strings.Repeat("x", 300), strings.Repeat("x", 299) + "y", "a~b", "-rf", "con", "a=b", "a..b", "a.", ".a", "a.lock", "A.LOCK", "x.y", "a/.b", "a./b", "@", "a@{b"} {
 		e := strings.ToLower(git.Escape(name)) // as a file system without case does
 		if other, ok := seen[e]; ok {
 			t.Errorf("%q and %q are both %q", name, other, e)
@@ -428,6 +467,9 @@ func TestNamesOfMirrorsNeverMeet(t *testing.T) {
 		seen[e] = name
 		if strings.HasPrefix(e, ".") || strings.ContainsAny(e, "/\\\x00\n ") || len(e) > 200 {
 			t.Errorf("%q becomes %q", name, e)
+		}
+		if branch := "gaggle/" + git.Escape(name); !git.ValidBranch(branch) {
+			t.Errorf("%q becomes %q, which is no branch", name, branch)
 		}
 	}
 }

@@ -27,6 +27,7 @@ var hardening = []string{
 	"-c", "core.protectHFS=true",
 	"-c", "core.protectNTFS=true",
 	"-c", "core.alternateRefsCommand=true",
+	"-c", "core.bigFileThreshold=16m", // larger ones are streamed, not held in memory
 	"-c", "submodule.recurse=false",
 	"-c", "diff.ignoreSubmodules=all",
 	"-c", "protocol.ext.allow=never",

@@ -63,7 +63,7 @@ func (c *Checkout) snapshot(ctx context.Context) (Change, error) {
 			return Change{}, err
 		}
 		if err := c.git(ctx, command{args: []string{"add", "--all"}}); err != nil {
-			return Change{}, err
+			return Change{}, addError(err)
 		}
 		tree, err := c.store.line(ctx, command{gitDir: c.gitDir, args: []string{"-c", "core.fsync=none", "write-tree"}})
 		if err != nil {
@@ -126,17 +126,28 @@ func (c *Checkout) vet(ctx context.Context, found survey) error {
 			}
 		}
 	}
-	if found.bytes <= c.store.cfg.MaxTreeBytes {
+	if found.bytes <= c.store.cfg.MaxTreeBytes && found.files <= c.store.cfg.MaxChanges {
 		return nil
 	}
-	total, err := c.addedBytes(ctx)
+	files, total, err := c.added(ctx)
 	if err != nil {
 		return err
 	}
 	if total > c.store.cfg.MaxTreeBytes {
 		return unsafeTree(".", fmt.Sprintf("the change adds %d bytes, more than the limit of %d", total, c.store.cfg.MaxTreeBytes))
 	}
+	if files > c.store.cfg.MaxChanges {
+		return unsafeTree(".", fmt.Sprintf("the change touches %d files, more than the limit of %d", files, c.store.cfg.MaxChanges))
+	}
 	return nil
+}
+
+// addError reads why git add failed: what it refuses, such as a link called .gitmodules, is the agent's doing.
+func addError(err error) error {
+	if _, _, known := signOf(err); known || damaged(err) || stderrOf(err) == "" {
+		return err
+	}
+	return &fleet.Error{Code: fleet.CodeUnsafeTree, Message: "git does not take what the work tree holds", Hint: "remove what git names", Err: err}
 }
 
 // ignored asks git which of the paths .gitignore covers. A tracked path never counts as ignored.
@@ -156,27 +167,27 @@ func (c *Checkout) ignored(ctx context.Context, suspects []suspect) (map[string]
 	return set, nil
 }
 
-// addedBytes sums up what git would read: changed and untracked files that are not ignored.
-func (c *Checkout) addedBytes(ctx context.Context) (int64, error) {
+// added counts what git would read: changed and untracked files that are not ignored.
+func (c *Checkout) added(ctx context.Context) (files int, size int64, err error) {
 	var out bytes.Buffer
 	if err := c.git(ctx, command{args: []string{"ls-files", "-z", "--modified", "--others", "--exclude-standard"}, stdout: &out}); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	root, err := os.OpenRoot(c.Tree)
 	if err != nil {
-		return 0, unreadable(".", err)
+		return 0, 0, unreadable(".", err)
 	}
 	defer root.Close()
-	var total int64
 	for _, p := range strings.Split(out.String(), "\x00") {
 		if p == "" {
 			continue
 		}
 		if info, err := root.Lstat(p); err == nil && info.Mode().IsRegular() {
-			total += info.Size()
+			files++
+			size += info.Size()
 		}
 	}
-	return total, nil
+	return files, size, nil
 }
 
 // hash is the object name, as raw bytes, that git gives to a file's content.

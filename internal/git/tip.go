@@ -118,7 +118,10 @@ func gitFolders(path string) (dir, common string, err error) {
 		return "", "", &fleet.Error{Code: fleet.CodeRepoGone, Message: "there is no git repository at " + path, Hint: "it was moved or deleted: run fleet sync", Err: err}
 	}
 	if _, err := os.Stat(path); err != nil {
-		return gone(err)
+		if _, err := os.Stat(path + ".git"); err != nil {
+			return gone(err)
+		}
+		path += ".git" // as git itself looks for it
 	}
 	dir = filepath.Join(path, ".git")
 	info, err := os.Stat(dir)

@@ -16,7 +16,8 @@ import (
 type survey struct {
 	changed  bool      // some tracked file differs, is gone, or something untracked is there
 	suspects []suspect // what git must not add; harmless where .gitignore covers it
-	bytes    int64     // of all files that are new or differ
+	files    int       // that are new or differ, ignored ones included
+	bytes    int64     // of those
 }
 
 type suspect struct {
@@ -144,6 +145,7 @@ func (w *walker) file(root *os.Root, full, name string, info fs.FileInfo, entry 
 		}
 	}
 	w.found.changed = true
+	w.found.files++
 	w.found.bytes += info.Size()
 	if info.Mode()&fs.ModeSymlink != 0 {
 		return w.link(root, full, name)

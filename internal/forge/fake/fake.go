@@ -223,7 +223,7 @@ func (f *Forge) List(ctx context.Context, repo *fleet.Repository, states ...forg
 			}
 			return b.Number - a.Number
 		})
-		const page = 30
+		const page = 10
 		for i, p := range all {
 			var out forge.Pull
 			show := func(bool) error { return f.show(ctx, p, false, &out) }
