@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"math/bits"
 )
 
 // A shard is
@@ -64,10 +63,6 @@ func (s *bitset) add(i int)      { s[i>>6] |= 1 << (i & 63) }
 func (s *bitset) remove(i int)   { s[i>>6] &^= 1 << (i & 63) }
 func (s *bitset) has(i int) bool { return s[i>>6]&(1<<(i&63)) != 0 }
 func (s *bitset) empty() bool    { return s[0]|s[1]|s[2]|s[3] == 0 }
-
-func (s *bitset) count() int {
-	return bits.OnesCount64(s[0]) + bits.OnesCount64(s[1]) + bits.OnesCount64(s[2]) + bits.OnesCount64(s[3])
-}
 
 func (s bitset) and(t bitset) bitset {
 	return bitset{s[0] & t[0], s[1] & t[1], s[2] & t[2], s[3] & t[3]}
