@@ -139,8 +139,9 @@ func (c *jail) bind(l Limits) error {
 	limits := map[int]uint64{unix.RLIMIT_FSIZE: uint64(l.FileSize), unix.RLIMIT_CORE: 0}
 	if c.group.pids == "" {
 		// The kernel counts a user's processes wherever they run, and later only those in the sandbox: the limit has to
-		// let bubblewrap itself start. The watchdog counts exactly.
-		limits[unix.RLIMIT_NPROC] = uint64(l.Processes + keepers + tasks())
+		// let bubblewrap itself start. It is wide, because the kernel would only refuse and not tell: the watchdog, which
+		// counts exactly, is to be the one who notices.
+		limits[unix.RLIMIT_NPROC] = uint64(4*l.Processes + 256 + tasks())
 	}
 	err := c.staging.asReal(func() error {
 		for resource, value := range limits {

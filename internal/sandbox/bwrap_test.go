@@ -19,5 +19,9 @@ func open(t *testing.T) sandbox.Sandbox {
 }
 
 func TestBubblewrap(t *testing.T) {
+	exercise(t, open)
+}
+
+func exercise(t *testing.T, open func(*testing.T) sandbox.Sandbox) {
 	sandboxtest.Exercise(t, open, sandboxtest.Abilities{Isolated: true, Bounded: true})
 }

@@ -35,9 +35,8 @@ type jail struct {
 	door *door
 	shut error // why there is no door
 
-	over fleet.Code
-	cpu  time.Duration
-	peak int64
+	state *os.ProcessState
+	end   outcome
 }
 
 // stdio opens what the command reads from and writes to.
@@ -146,39 +145,45 @@ func (c *jail) kill() {
 	}
 }
 
-func (c *jail) wait() (int, error) {
+func (c *jail) wait() error {
 	state, err := c.process.Wait()
+	c.state = state
 	close(c.ended)
 	c.kill()      // process 1 follows the monitor by itself, this is for the hurry
 	c.told.Wait() // their other ends are closed with the last process
 	c.kill()      // when process 1 was not known before
 	left := c.gone()
 	c.watch.end()
-	code, runErr := c.outcome(state)
-	c.over = c.watch.verdict(code)
-	c.cpu, c.peak = c.group.used()
-	if c.cpu == 0 && state != nil {
-		c.cpu = state.UserTime() + state.SystemTime()
+	c.end.over = c.watch.verdict()
+	c.end.cpu, c.end.peak = c.group.used()
+	if c.end.cpu == 0 && state != nil {
+		c.end.cpu = state.UserTime() + state.SystemTime()
 	}
-	if c.peak == 0 {
-		c.peak = c.watch.peak
-	}
-	if c.over != "" {
-		runErr = nil // a limit that was hit explains everything
+	if c.end.peak == 0 {
+		c.end.peak = c.watch.peak
 	}
 	if err := errors.Join(err, left, c.tidy()); err != nil {
-		return code, fleet.Errorf(fleet.CodeSandbox, "sandbox: %w", err)
+		return fleet.Errorf(fleet.CodeSandbox, "sandbox: %w", err)
 	}
-	return code, runErr
+	return nil
 }
 
 // outcome reads how the command ended.
-func (c *jail) outcome(state *os.ProcessState) (int, error) {
+func (c *jail) outcome() (outcome, error) {
+	var err error
+	c.end.exit, err = c.exitCode()
+	if c.end.over == "" && c.end.exit == 128+int(unix.SIGXFSZ) {
+		c.end.over = fleet.CodeDiskLimit
+	}
+	return c.end, err
+}
+
+func (c *jail) exitCode() (int, error) {
 	if c.exit != nil && c.shut == nil {
 		return *c.exit, nil
 	}
-	if state != nil {
-		if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+	if c.state != nil {
+		if status, ok := c.state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 			return 128 + int(status.Signal()), nil
 		}
 	}
@@ -248,7 +253,3 @@ func (c *jail) tidy() error {
 }
 
 func (c *jail) breach() <-chan fleet.Code { return c.watch.found }
-
-func (c *jail) verdict(int) fleet.Code { return c.over }
-
-func (c *jail) usage() (time.Duration, int64) { return c.cpu, c.peak }

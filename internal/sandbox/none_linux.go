@@ -16,8 +16,6 @@ type bound struct {
 	group *group
 	watch *watch
 	ended chan struct{}
-	cpu   time.Duration
-	peak  int64
 }
 
 func newBounds() bounds { return bounds{findCgroups()} }
@@ -54,14 +52,12 @@ func (b *bound) kill() { b.group.kill() }
 
 func (b *bound) breach() <-chan fleet.Code { return b.watch.found }
 
-// end gives everything back; the code of a limit that explains the exit code is returned.
-func (b *bound) end(code int) fleet.Code {
+// end gives everything back, and returns the limit that was hit and what was used.
+func (b *bound) end() (over fleet.Code, cpu time.Duration, peak int64) {
 	close(b.ended)
 	b.watch.end()
-	over := b.watch.verdict(code)
-	b.cpu, b.peak = b.group.used()
+	over = b.watch.verdict()
+	cpu, peak = b.group.used()
 	b.group.remove()
-	return over
+	return over, cpu, peak
 }
-
-func (b *bound) used() (time.Duration, int64) { return b.cpu, b.peak }

@@ -24,6 +24,4 @@ func (*bound) kill() {}
 
 func (*bound) breach() <-chan fleet.Code { return nil }
 
-func (*bound) end(int) fleet.Code { return "" }
-
-func (*bound) used() (time.Duration, int64) { return 0, 0 }
+func (*bound) end() (fleet.Code, time.Duration, int64) { return "", 0, 0 }

@@ -10,6 +10,7 @@ import (
 
 func TestMain(m *testing.M) {
 	sandboxtest.Main()
+	inside()
 	os.Exit(m.Run())
 }
 

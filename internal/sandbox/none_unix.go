@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 
 	"gaggle/internal/fleet"
 )
@@ -37,12 +36,22 @@ func (n *none) Run(ctx context.Context, spec Spec) (Result, error) {
 	if ctx.Err() != nil {
 		return Result{}, interrupted(ctx)
 	}
+	own, err := os.MkdirTemp("", "gaggle-none-") // what vanishes with the run
+	if err != nil {
+		return Result{}, fleet.Errorf(fleet.CodeSandbox, "sandbox: %w", err)
+	}
+	defer Remove(own)
 	home := spec.Home
 	if home == "" {
-		if home, err = os.MkdirTemp("", "gaggle-home-"); err != nil {
-			return Result{}, fleet.Errorf(fleet.CodeSandbox, "sandbox: %w", err)
-		}
-		defer Remove(home)
+		home = filepath.Join(own, "home")
+		err = os.Mkdir(home, 0o700)
+	}
+	if spec.Env["TMPDIR"] == "/tmp" {
+		spec.Env["TMPDIR"] = filepath.Join(own, "tmp")
+		err = errors.Join(err, os.Mkdir(spec.Env["TMPDIR"], 0o700))
+	}
+	if err != nil {
+		return Result{}, fleet.Errorf(fleet.CodeSandbox, "sandbox: %w", err)
 	}
 	door := ""
 	if spec.Door != "" {
@@ -72,7 +81,7 @@ type plain struct {
 	cmd   *exec.Cmd
 	err   error // why it did not start
 	bound *bound
-	over  fleet.Code
+	end   outcome
 }
 
 func (n *none) start(spec Spec, out *output) (*plain, error) {
@@ -125,11 +134,15 @@ func (p *plain) kill() {
 	}
 }
 
-func (p *plain) wait() (int, error) {
-	code, err := p.exit()
+func (p *plain) wait() error {
+	var err error
+	p.end.exit, err = p.exit()
 	p.kill()
-	p.over = p.bound.end(code)
-	return code, err
+	p.end.over, p.end.cpu, p.end.peak = p.bound.end()
+	if p.end.cpu == 0 && p.cmd.ProcessState != nil {
+		p.end.cpu = p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime()
+	}
+	return err
 }
 
 func (p *plain) exit() (int, error) {
@@ -152,15 +165,7 @@ func (p *plain) exit() (int, error) {
 
 func (p *plain) breach() <-chan fleet.Code { return p.bound.breach() }
 
-func (p *plain) verdict(int) fleet.Code { return p.over }
-
-func (p *plain) usage() (time.Duration, int64) {
-	cpu, peak := p.bound.used()
-	if cpu == 0 && p.cmd.ProcessState != nil {
-		cpu = p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime()
-	}
-	return cpu, peak
-}
+func (p *plain) outcome() (outcome, error) { return p.end, nil }
 
 // lookPath finds a program on a PATH that is not this process's; "" when it is not there.
 func lookPath(name, searchPath, dir string) string {

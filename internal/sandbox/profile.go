@@ -59,7 +59,9 @@ func (l layout) bwrapArgs(spec Spec, source func(Mount) string, file func(conten
 	for _, place := range slices.Sorted(maps.Keys(l.files)) {
 		add("--file", strconv.Itoa(file(l.files[place])), place)
 	}
-	add("--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys")
+	// Process 1 is bubblewrap's, and runs as the same user: who could write to its memory could keep it from dying with
+	// gaggle. What stands in /proc/sys is writable to whom the kernel takes for root, read-only mount or not.
+	add("--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--tmpfs", "/proc/1", "--remount-ro", "/proc/1")
 	for _, p := range l.masks {
 		add("--ro-bind", "/dev/null", p)
 	}

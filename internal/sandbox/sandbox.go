@@ -60,7 +60,8 @@ type Spec struct {
 	Limits Limits
 }
 
-// Mount shows a host file or folder inside.
+// Mount shows a host file or folder inside. What is not writable should be readable by everybody: where gaggle is root
+// and the file system cannot map owners, code in the sandbox is neither its owner nor root.
 type Mount struct {
 	Host, Inside string // both absolute and clean. No component of Host may be under the control of sandboxed code
 	Writable     bool

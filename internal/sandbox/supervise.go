@@ -14,25 +14,25 @@ func interrupted(ctx context.Context) error {
 
 // cell is a started command with everything that belongs to it.
 type cell interface {
-	kill()                       // everything, at once; may be called often, also after the end
-	wait() (int, error)          // returns the exit code when nothing is left
-	breach() <-chan fleet.Code   // a limit that was hit while it ran
-	verdict(exit int) fleet.Code // after the end: a limit that explains it, or ""
-	usage() (cpu time.Duration, peak int64)
+	kill()                     // everything, at once; may be called often, also after the end
+	wait() error               // returns when nothing is left; an error is a machine that did not do its part
+	breach() <-chan fleet.Code // a limit that was hit while it ran
+	outcome() (outcome, error) // after wait, and after all output was passed on; an error is a command that did not run
+}
+
+// outcome is how a command ended by itself, as far as it did.
+type outcome struct {
+	exit int
+	over fleet.Code // a limit that explains the end, or ""
+	cpu  time.Duration
+	peak int64
 }
 
 // supervise waits for a cell and kills it when ctx ends or a limit is hit.
 func supervise(ctx context.Context, c cell, out *output, wall time.Duration) (Result, error) {
 	started := time.Now()
-	type end struct {
-		code int
-		err  error
-	}
-	done := make(chan end, 1)
-	go func() {
-		code, err := c.wait()
-		done <- end{code, err}
-	}()
+	done := make(chan error, 1)
+	go func() { done <- c.wait() }()
 	timer := time.NewTimer(wall)
 	defer timer.Stop()
 
@@ -65,22 +65,23 @@ func supervise(ctx context.Context, c cell, out *output, wall time.Duration) (Re
 		case code := <-breach:
 			breach = nil
 			stop(code)
-		case e := <-done:
+		case err := <-done:
 			writeErr := out.finish()
-			result.ExitCode = e.code
+			end, runErr := c.outcome()
+			result.ExitCode, result.CPU, result.PeakMemory = end.exit, end.cpu, end.peak
 			result.Wall = time.Since(started)
-			result.CPU, result.PeakMemory = c.usage()
-			if e.err != nil {
-				return result, e.err
-			}
-			if stopped {
+			switch {
+			case err != nil:
+				return result, err
+			case stopped:
 				return result, interrupted(ctx)
-			}
-			if result.Ended == "" && out.exceeded() {
+			case result.Ended != "":
+			case out.exceeded():
 				result.Ended = fleet.CodeOutputLimit
-			}
-			if result.Ended == "" {
-				result.Ended = c.verdict(e.code)
+			case end.over != "":
+				result.Ended = end.over
+			case runErr != nil:
+				return result, runErr
 			}
 			if writeErr != nil {
 				return result, &fleet.Error{Code: fleet.CodeInternal, Message: "the command's output could not be kept", Err: writeErr}

@@ -30,8 +30,11 @@ type watch struct {
 	hit  fleet.Code
 }
 
-// every is how often a run is looked at. Runs that end sooner cost nothing.
-const every = 50 * time.Millisecond
+// every is how often a run is looked at; the first look comes sooner, as most harm is done at once.
+const (
+	every = 50 * time.Millisecond
+	early = 10 * time.Millisecond
+)
 
 func newWatch(spec Spec, g *group) *watch {
 	w := &watch{limits: spec.Limits, group: g, started: time.Now(), found: make(chan fleet.Code, 1), stop: make(chan struct{}),
@@ -52,13 +55,16 @@ func newWatch(spec Spec, g *group) *watch {
 // begin starts to look. root returns the sandbox's root as /proc shows it, "" while there is none.
 func (w *watch) begin(root func() string) {
 	w.wg.Go(func() {
-		tick := time.NewTicker(every)
+		tick := time.NewTicker(early)
 		defer tick.Stop()
 		for {
 			select {
 			case <-w.stop:
 				return
 			case now := <-tick.C:
+				if now.Sub(w.started) > every {
+					tick.Reset(every)
+				}
 				if code := w.look(root(), now); code != "" {
 					w.mu.Lock()
 					w.hit = code
@@ -85,6 +91,9 @@ func (w *watch) look(root string, now time.Time) fleet.Code {
 	case processes:
 		return fleet.CodeProcesses
 	}
+	if !inhabited(root) {
+		root = ""
+	}
 	var list []string
 	if root != "" && (w.group.memory == "" || w.group.pids == "") {
 		list = processesIn(root)
@@ -101,7 +110,7 @@ func (w *watch) look(root string, now time.Time) fleet.Code {
 		if w.group.memory == "" && bytes > w.limits.Memory {
 			return fleet.CodeMemory
 		}
-		if w.group.pids == "" && threads > w.limits.Processes+keepers {
+		if w.group.pids == "" && threads > w.limits.Processes {
 			return fleet.CodeProcesses
 		}
 	}
@@ -132,8 +141,9 @@ func (w *watch) desperate(processes []string) bool {
 	return false
 }
 
-// verdict says which limit explains the end of a run that ended by itself.
-func (w *watch) verdict(exit int) fleet.Code {
+// verdict says which limit was hit, also when nobody looked in time. A run that lost a process to a limit has hit it,
+// whatever it made of that.
+func (w *watch) verdict() fleet.Code {
 	w.mu.Lock()
 	hit := w.hit
 	w.mu.Unlock()
@@ -142,14 +152,26 @@ func (w *watch) verdict(exit int) fleet.Code {
 	}
 	memory, processes := w.group.hit()
 	switch {
-	case memory && exit != 0:
+	case memory:
 		return fleet.CodeMemory
-	case processes && exit != 0:
+	case processes:
 		return fleet.CodeProcesses
-	case exit == 128+int(unix.SIGXFSZ), w.meter.suspicious() && w.meter.over(nil):
+	case w.meter.suspicious() && w.meter.over(nil):
 		return fleet.CodeDiskLimit
 	}
 	return ""
+}
+
+// inhabited reports whether root is a sandbox's own. While bubblewrap still sets up, it is this machine's.
+func inhabited(root string) bool {
+	if root == "" {
+		return false
+	}
+	var its, ours unix.Stat_t
+	if unix.Stat(root, &its) != nil || unix.Stat("/", &ours) != nil {
+		return false
+	}
+	return its.Dev != ours.Dev || its.Ino != ours.Ino
 }
 
 // processesIn lists the folders of /proc of everything in a sandbox, seen through its own /proc.

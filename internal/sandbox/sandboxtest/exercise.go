@@ -223,7 +223,7 @@ func folders(t *testing.T, sb sandbox.Sandbox, can Abilities) {
 func mounts(t *testing.T, sb sandbox.Sandbox, can Abilities) {
 	data, cache := folder(t), folder(t)
 	file := filepath.Join(data, "file")
-	if err := os.WriteFile(file, []byte("text\n"), 0o600); err != nil {
+	if err := errors.Join(os.WriteFile(file, []byte("text\n"), 0o644), os.Chmod(data, 0o755)); err != nil {
 		t.Fatal(err)
 	}
 	spec := sandbox.Spec{Work: folder(t), Mounts: []sandbox.Mount{

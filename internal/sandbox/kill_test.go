@@ -1,0 +1,135 @@
+//go:build full && linux
+
+package sandbox_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"gaggle/internal/sandbox"
+)
+
+// parent is what a gaggle that is about to be killed does: it runs sandboxes whose processes do all they can to stay.
+// It never returns.
+func parent(args []string) error {
+	sb, err := sandbox.New(context.Background(), sandbox.Config{})
+	if err != nil {
+		return err
+	}
+	mark := args[0]
+	for i := range 3 {
+		dir, err := os.MkdirTemp(args[1], "")
+		if err != nil {
+			return err
+		}
+		go sb.Run(context.Background(), sandbox.Spec{
+			Argv: []string{"sh", "-c", strings.ReplaceAll(`trap '' TERM HUP INT QUIT PIPE
+				(setsid sh -c 'trap "" TERM HUP PIPE; while :; do sleep MARK; done' &)
+				(sh -c 'kill -STOP $$; sleep MARK' &)
+				sleep MARK & echo ready; wait; sleep MARK`, "MARK", mark)},
+			Work: dir, Home: dir, Stdout: os.Stdout, Door: map[int]string{1: filepath.Join(args[1], "door")}[i],
+		})
+	}
+	select {}
+}
+
+func TestKilledParentLeavesNothing(t *testing.T) {
+	place := scratch(t)
+	listen(t, "unix", filepath.Join(place, "door"))
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for round := range 3 {
+		mark := strconv.Itoa(80_000_000 + os.Getpid()*10 + round)
+		cmd := exec.CommandContext(t.Context(), self, "attack", "parent", mark, place)
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(out)
+		for range 3 {
+			if !lines.Scan() || lines.Text() != "ready" {
+				t.Fatalf("the parent says %q", lines.Text())
+			}
+		}
+		processes := marked(mark)
+		if len(processes) < 9 {
+			t.Fatalf("only %d processes run", len(processes))
+		}
+		cmd.Process.Kill()
+		for _, fd := range processes {
+			for {
+				if _, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 30_000); err != unix.EINTR {
+					break
+				}
+			}
+			unix.Close(fd)
+		}
+		cmd.Wait()
+		if left := marked(mark); len(left) > 0 {
+			t.Errorf("%d processes live on", len(left))
+		}
+		// Control groups cannot outlive the next start.
+		sb := open(t)
+		for _, folder := range sandbox.GroupFolders(sb) {
+			if folder == "" {
+				continue
+			}
+			entries, err := os.ReadDir(folder)
+			if err != nil {
+				t.Error(err)
+			}
+			for _, e := range entries {
+				if strings.HasPrefix(e.Name(), fmt.Sprint(cmd.Process.Pid, "-")) {
+					t.Errorf("%s/%s is left", folder, e.Name())
+				}
+			}
+		}
+		mounts, err := os.ReadFile("/proc/self/mountinfo")
+		if err != nil || strings.Contains(string(mounts), place) || strings.Contains(string(mounts), " gaggle ") {
+			t.Errorf("mounts are left: %v\n%s", err, mounts)
+		}
+	}
+}
+
+// marked returns pidfds of the processes of this machine whose command line holds mark, this test's helper left out.
+func marked(mark string) []int {
+	var fds []int
+	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		if err != nil || !strings.Contains(string(data), mark) || strings.Contains(string(data), "attack\x00parent") {
+			continue
+		}
+		pid, _ := strconv.Atoi(strings.Split(f, "/")[2])
+		if fd, err := unix.PidfdOpen(pid, 0); err == nil {
+			fds = append(fds, fd)
+		}
+	}
+	return fds
+}
+
+// TestLesserMachines runs the suite as it would run where the kernel, the file system or bubblewrap offer less.
+func TestLesserMachines(t *testing.T) {
+	for name, missing := range map[string][3]bool{"no owner maps": {true, false, false}, "no control groups": {false, true, false},
+		"old bubblewrap": {false, false, true}, "nothing": {true, true, true}} {
+		t.Run(name, func(t *testing.T) {
+			exercise(t, func(t *testing.T) sandbox.Sandbox {
+				return sandbox.Crippled(open(t), missing[0], missing[1], missing[2])
+			})
+		})
+	}
+}
