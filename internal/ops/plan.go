@@ -144,7 +144,50 @@ func (o *Ops) planSpec(ctx context.Context, c *spec.Campaign, in PlanInput) (*Pl
 	if err := o.filterContent(ctx, choices, c); err != nil {
 		return nil, err
 	}
-	return o.deal(choices, c, in.Limit), nil
+	p := o.deal(choices, c, in.Limit)
+	p.Explanations, err = o.explain(ctx, choices, c, in.Why)
+	return p, err
+}
+
+// explain says in words why components are in or out.
+func (o *Ops) explain(ctx context.Context, choices []*choice, c *spec.Campaign, why []string) ([]string, error) {
+	var all []string
+	for _, ref := range why {
+		ref = fleet.Ref(fleet.ParseRef(ref, "component", ""))
+		i := slices.IndexFunc(choices, func(ch *choice) bool { return ch.component.Ref == ref })
+		if i < 0 {
+			return nil, &fleet.Error{Code: fleet.CodeNotFound, Message: ref + " is not in the fleet", Hint: "gaggle fleet list names all components"}
+		}
+		ch := choices[i]
+		text := ref + " is in: " + strings.Join(ch.why, ", ")
+		if ch.out != nil {
+			text = ref + " is out: " + ch.out.Why
+		}
+		if query, err := search.Compile(terms(c)); err == nil && searches(c) {
+			place := search.Place{Repository: ch.repo.Repository, Paths: []string{ch.component.Path}}
+			for _, other := range choices {
+				if other.repo.Name == ch.repo.Name && other != ch {
+					place.Others = append(place.Others, other.component.Path)
+				}
+			}
+			e, err := o.index.Explain(ctx, place, query)
+			if err != nil {
+				return nil, err
+			}
+			text += "\n  content: " + e.String()
+		}
+		all = append(all, text)
+	}
+	return all, nil
+}
+
+// terms is what the campaign asks of the default branches' content.
+func terms(c *spec.Campaign) search.Terms {
+	return search.Terms{Contains: c.Select.Contains.Pattern, In: c.Select.Contains.Paths, Files: c.Select.Files}
+}
+
+func searches(c *spec.Campaign) bool {
+	return c.Select.Contains.Pattern != "" || len(c.Select.Files) > 0
 }
 
 // knownRefs refuses names that are not in the fleet, because a slip in an exclude list would let a component in.
@@ -210,7 +253,7 @@ func filter(choices []*choice, c *spec.Campaign, only []string) error {
 			continue
 		}
 		if where == nil {
-			if c.Select.Contains.Pattern == "" && len(c.Select.Files) == 0 {
+			if !searches(c) {
 				ch.leave("where", "select.include does not name it")
 			}
 			continue
@@ -249,11 +292,10 @@ func refusal(configs map[string]*spec.RepoConfig, repo store.StoredRepository, c
 
 // filterContent decides by what the default branches hold.
 func (o *Ops) filterContent(ctx context.Context, choices []*choice, c *spec.Campaign) error {
-	terms := search.Terms{Contains: c.Select.Contains.Pattern, In: c.Select.Contains.Paths, Files: c.Select.Files}
-	if terms.Contains == "" && len(terms.Files) == 0 {
+	if !searches(c) {
 		return nil
 	}
-	query, err := search.Compile(terms)
+	query, err := search.Compile(terms(c))
 	if err != nil {
 		return err
 	}
@@ -278,9 +320,15 @@ func (o *Ops) filterContent(ctx context.Context, choices []*choice, c *spec.Camp
 			for _, ch := range byRepo[name] {
 				p.Paths = append(p.Paths, ch.component.Path)
 			}
-			for _, path := range all[name] {
-				if !slices.Contains(p.Paths, path) {
-					p.Others = append(p.Others, path)
+			if len(all[name]) > len(p.Paths) {
+				asked := map[string]bool{}
+				for _, path := range p.Paths {
+					asked[path] = true
+				}
+				for _, path := range all[name] {
+					if !asked[path] {
+						p.Others = append(p.Others, path)
+					}
 				}
 			}
 			if !yield(p) {
