@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"gaggle/internal/fleet"
@@ -49,6 +48,9 @@ const (
 	maxReason = 1000
 )
 
+// errContradiction is an answer that lets pass what it objects to. Said twice, it is a veto.
+var errContradiction = errors.New(`"pass" is true although "outside" is not empty: what is inside the prompt does not belong in "outside", and what is outside is a veto`)
+
 // readAnswer reads and checks a reply. Its errors are sentences that the model is told.
 func readAnswer(res llm.Response, q question) (answer, error) {
 	switch res.Stop {
@@ -57,12 +59,9 @@ func readAnswer(res llm.Response, q question) (answer, error) {
 	case llm.StopRefused:
 		return answer{}, errors.New("it is a refusal")
 	}
-	a, err := parseAnswer(res.Text())
+	a, err := parseAnswer(res.Text(), q.word)
 	if err != nil {
 		return answer{}, err
-	}
-	if a.Word != q.word {
-		return answer{}, errors.New(`"word" is not the word that the instructions give`)
 	}
 	for i := range a.Outside {
 		name, ok := q.diff.named(a.Outside[i].File)
@@ -74,27 +73,59 @@ func readAnswer(res llm.Response, q question) (answer, error) {
 	if !*a.Pass && len(a.Reasons)+len(a.Outside)+len(a.Injection) == 0 {
 		return answer{}, errors.New("it is a veto without a reason")
 	}
+	if *a.Pass && len(a.Outside) > 0 && len(a.Injection) == 0 {
+		return a, errContradiction
+	}
 	return a, nil
 }
 
-// parseAnswer reads the one JSON object in a reply: bare, or in one code fence.
-func parseAnswer(text string) (answer, error) {
-	text = strings.TrimSpace(text)
-	if inner, ok := strings.CutPrefix(text, "```"); ok {
-		inner, ok = strings.CutSuffix(strings.TrimSpace(inner), "```")
-		if !ok {
-			return answer{}, errors.New("its code fence does not end")
-		}
-		text = strings.TrimSpace(strings.TrimPrefix(inner, "json"))
+const (
+	maxAnswer  = 256 << 10 // bytes of a reply that are read
+	maxObjects = 200       // places in it where an object might begin
+)
+
+// parseAnswer finds the one answer in a reply: a JSON object that holds the word. Models that are not held to a schema
+// put words or a fence around it, or quote other objects; those do not hold the word. Two that do are no answer.
+func parseAnswer(text, word string) (answer, error) {
+	if len(text) > maxAnswer {
+		return answer{}, errors.New("it is too long")
 	}
-	dec := json.NewDecoder(bytes.NewReader([]byte(text)))
+	var found []byte
+	for range maxObjects {
+		at := strings.IndexByte(text, '{')
+		if at < 0 {
+			break
+		}
+		text = text[at:]
+		var object json.RawMessage
+		dec := json.NewDecoder(strings.NewReader(text))
+		if dec.Decode(&object) != nil {
+			text = text[1:]
+			continue
+		}
+		text = text[dec.InputOffset():]
+		var has struct {
+			Word string `json:"word"`
+		}
+		if json.Unmarshal(object, &has) != nil || has.Word != word {
+			continue
+		}
+		if found != nil {
+			return answer{}, errors.New("it holds two answers")
+		}
+		found = object
+	}
+	if found == nil {
+		return answer{}, errors.New(`it holds no JSON object whose "word" is the one that the instructions give`)
+	}
+	if err := exactKeys(found); err != nil {
+		return answer{}, err
+	}
+	dec := json.NewDecoder(bytes.NewReader(found))
 	dec.DisallowUnknownFields()
 	var a answer
 	if err := dec.Decode(&a); err != nil {
 		return answer{}, fmt.Errorf("it is not the JSON object asked for (%s)", clip(err.Error(), 200))
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return answer{}, errors.New("something stands after the JSON object")
 	}
 	switch {
 	case a.Pass == nil:
@@ -105,6 +136,29 @@ func parseAnswer(text string) (answer, error) {
 		return answer{}, fmt.Errorf("a list has more than %d members", maxList)
 	}
 	return a, nil
+}
+
+// exactKeys refuses members that stand twice or differ from the schema's in case: encoding/json would take either.
+func exactKeys(object []byte) error {
+	dec := json.NewDecoder(bytes.NewReader(object))
+	dec.Token() //nolint:errcheck // the object was decoded before
+	seen := map[string]bool{}
+	for dec.More() {
+		token, err := dec.Token()
+		if err != nil {
+			return err
+		}
+		key, _ := token.(string)
+		if seen[key] || key != strings.ToLower(key) {
+			return fmt.Errorf("it holds %q twice, or in another case", clip(key, 50))
+		}
+		seen[key] = true
+		var value json.RawMessage
+		if err := dec.Decode(&value); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // named finds a file of the diff by the name that a model gave it.

@@ -60,7 +60,7 @@ func readDiff(text []byte) diff {
 			f.hunks[len(f.hunks)-1].text = append(f.hunks[len(f.hunks)-1].text, line...)
 		case bytes.HasPrefix(line, []byte("diff --git ")):
 			old, fresh, binary = 0, 0, false
-			if len(d.files) > 1 || len(f.head) > 0 {
+			if len(f.head)+len(f.hunks) > 0 {
 				d.files = append(d.files, file{})
 				f = &d.files[len(d.files)-1]
 			}
@@ -142,53 +142,51 @@ func unquote(name string) string {
 	return strings.TrimPrefix(name, "b/")
 }
 
-// part is a stretch of the diff that goes into one request.
+// part is a stretch of the diff that goes into one request. The texts of all parts, put together, are the diff.
 type part struct {
-	text  []byte
-	files []string
+	text    []byte
+	context string // where it goes on, when it begins inside a file
 }
 
-// split cuts the diff into parts of at most size bytes of diff each, but for the heads that are repeated so that each
-// part can be read by itself. The pieces taken from the diff, put together, are the diff.
+// split cuts the diff into parts that take at most size bytes each when shown: between files where they fit, else
+// between hunks, else between lines, else inside a line.
 func (d diff) split(size int) []part {
 	var parts []part
 	var now part
+	room := size
 	flush := func() {
 		if len(now.text) > 0 {
 			parts = append(parts, now)
 		}
-		now = part{}
+		now, room = part{}, size
 	}
 	for _, f := range d.files {
-		if whole := f.size(); len(now.text) > 0 && len(now.text)+whole > size && (whole <= size || len(now.text) > size/2) {
+		if whole := f.width(); whole > room && whole <= size {
 			flush()
 		}
-		now.files = append(now.files, f.name)
-		headed := false
-		add := func(piece []byte, note string) {
-			if len(now.text) > 0 && len(now.text)+len(piece) > size {
+		add := func(piece []byte, context string) {
+			w := width(piece)
+			if w > room {
 				flush()
-				now.files = append(now.files, f.name)
-				if headed {
-					now.text = fmt.Appendf(nil, "[judge: %s goes on from the part before]\n", f.name)
-				}
 			}
-			if note != "" {
-				now.text = append(now.text, note...)
+			if len(now.text) == 0 {
+				now.context = context
 			}
 			now.text = append(now.text, piece...)
-			headed = true
+			room -= w
 		}
-		for _, piece := range cut(f.head, size) {
-			add(piece, "")
+		for i, piece := range cut(f.head, size) {
+			add(piece, f.goesOn(i > 0, nil, false))
 		}
 		for _, h := range f.hunks {
-			for i, piece := range cut(h.text, size) {
-				note := ""
-				if i > 0 {
-					note = fmt.Sprintf("\n[judge: the hunk at line %d of %s goes on]\n", h.from, f.name)
+			pieces := cut(h.text, size)
+			for i, piece := range pieces {
+				middle := i > 0 && !bytes.HasSuffix(pieces[i-1], []byte("\n"))
+				if i == 0 {
+					add(piece, f.goesOn(len(f.head) > 0, nil, false))
+				} else {
+					add(piece, f.goesOn(true, h.text, middle))
 				}
-				add(piece, note)
 			}
 		}
 	}
@@ -196,32 +194,74 @@ func (d diff) split(size int) []part {
 	return parts
 }
 
-func (f file) size() int {
-	n := len(f.head)
-	for _, h := range f.hunks {
-		n += len(h.text)
+// maxContext is how much of a file's head and of a hunk's first line is repeated.
+const maxContext = 500
+
+// goesOn says in words where a part begins; nothing when it begins with a file.
+func (f file) goesOn(inside bool, hunk []byte, middle bool) string {
+	if !inside {
+		return ""
+	}
+	s := "The diff goes on from the part before, in this file:\n" + clip(string(f.head), maxContext)
+	if hunk != nil {
+		line, _, _ := bytes.Cut(hunk, []byte("\n"))
+		s += "in the middle of this hunk:\n" + clip(string(line), maxContext) + "\n"
+	}
+	if middle {
+		s += "and in the middle of a line.\n"
+	}
+	return s
+}
+
+// width is how many bytes visible makes of a text, or a few more.
+func width(text []byte) int {
+	n := 0
+	for i := 0; i < len(text); {
+		w, size := runeWidth(text[i:])
+		n, i = n+w, i+size
 	}
 	return n
 }
 
-// cut cuts a text into pieces of at most size bytes, after a line where there is one and never inside a character.
+func runeWidth(text []byte) (width, size int) {
+	if c := text[0]; c >= ' ' && c < 0x7f && c != '\\' || c == '\n' || c == '\t' {
+		return 1, 1
+	}
+	r, size := utf8.DecodeRune(text)
+	if seen(r, size) {
+		return size + 1, size
+	}
+	return len(`\u{10ffff}`), size
+}
+
+func (f file) width() int {
+	n := width(f.head)
+	for _, h := range f.hunks {
+		n += width(h.text)
+	}
+	return n
+}
+
+// cut cuts a text into pieces of at most size bytes when shown, after a line where there is one and never inside a
+// character.
 func cut(text []byte, size int) [][]byte {
 	var pieces [][]byte
-	for len(text) > size {
-		n := bytes.LastIndexByte(text[:size], '\n') + 1
-		if n == 0 {
-			for n = size; n > max(0, size-utf8.UTFMax) && !utf8.RuneStart(text[n]); {
-				n--
+	for len(text) > 0 {
+		n, shown, line := 0, 0, 0
+		for n < len(text) {
+			w, size1 := runeWidth(text[n:])
+			if shown+w > size && n > 0 {
+				break
+			}
+			shown, n = shown+w, n+size1
+			if text[n-1] == '\n' {
+				line = n
 			}
 		}
-		if n <= 0 {
-			n = size
+		if n < len(text) && line > 0 {
+			n = line
 		}
-		pieces = append(pieces, text[:n])
-		text = text[n:]
-	}
-	if len(text) > 0 {
-		pieces = append(pieces, text)
+		pieces, text = append(pieces, text[:n]), text[n:]
 	}
 	return pieces
 }
@@ -234,7 +274,7 @@ func (d diff) outline() string {
 			fmt.Fprintf(&b, "… and %d more files\n", len(d.files)-i)
 			break
 		}
-		fmt.Fprintf(&b, "%s (+%d -%d)\n", f.name, f.added, f.deleted)
+		fmt.Fprintf(&b, "%s (+%d -%d)\n", clip(f.name, 300), f.added, f.deleted)
 	}
 	return b.String()
 }

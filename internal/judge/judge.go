@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 
@@ -15,7 +16,7 @@ import (
 type Config struct {
 	Model     string    // required
 	Extra     string    // further instructions of the campaign's; trusted like its prompt
-	PartBytes int       // of a diff in one request. Defaults to 60,000
+	PartBytes int       // of a diff, as it is shown, in one request. Defaults to 60,000
 	MaxParts  int       // a diff of more parts is not judged but refused, in words. Defaults to 40
 	MaxTokens int64     // of an answer. Defaults to 8,192
 	Random    io.Reader // Defaults to crypto/rand
@@ -79,7 +80,7 @@ func (j *Judge) Judge(ctx context.Context, in Input) (fleet.Verdict, error) {
 		}
 		verdict.Model = model
 		a.into(&verdict, q)
-		notes = append(notes, a.Summary)
+		notes = append(notes, clip(a.Summary, 2000))
 	}
 	if len(parts) > 1 {
 		q := question{in: in, diff: d, notes: notes, of: len(parts)}
@@ -104,18 +105,14 @@ func (j *Judge) ask(ctx context.Context, q question) (answer, string, error) {
 		Messages: []llm.Message{llm.Say(llm.User, q.text())},
 	}
 	var wrong error
-	for range 2 {
+	for try := range 2 {
 		res, err := j.client.Complete(ctx, req)
 		if err != nil {
 			return answer{}, "", err
 		}
 		a, err := readAnswer(res, q)
-		if err == nil {
-			model := res.Model
-			if model == "" || len(model) > 100 {
-				model = j.config.Model
-			}
-			return a, model, nil
+		if err == nil || try > 0 && errors.Is(err, errContradiction) {
+			return a, named(res.Model, j.config.Model), nil
 		}
 		wrong = err
 		said := res.Text()
@@ -126,6 +123,14 @@ func (j *Judge) ask(ctx context.Context, q question) (answer, string, error) {
 			llm.Say(llm.User, "That is not a usable answer: "+err.Error()+". Answer once more, with exactly one JSON object as the instructions ask for, and the word "+q.word+" in it."))
 	}
 	return answer{}, "", &fleet.Error{Code: fleet.CodeJudge, Message: "the judge gave no usable verdict, twice", Hint: "try another judge.model", Err: wrong}
+}
+
+// named is the model as the provider names it, when that is a name.
+func named(told, asked string) string {
+	if told == "" || len(told) > 100 || oneLine(told) != told {
+		return asked
+	}
+	return told
 }
 
 // random draws a fence that occurs nowhere in the data, and a word.

@@ -103,6 +103,9 @@ func (q question) data() []datum {
 		}
 		return append(all, datum{"WHAT THE PARTS HOLD", []byte(b.String())})
 	}
+	if q.part.context != "" {
+		all = append(all, datum{"WHERE THE PART BEGINS", []byte(q.part.context)})
+	}
 	return append(all, datum{"DIFF", q.part.text})
 }
 
@@ -170,27 +173,55 @@ func clip(text string, most int) string {
 }
 
 // visible writes out what cannot be seen or reorders what is seen: control and format characters, tags, what is no
-// text at all. Tabs and line ends stay. A backslash before "u{" is doubled, so that an escape is never ambiguous.
+// text at all. Tabs and line ends stay. Backslashes right before an escape, or before what looks like one, are doubled:
+// an escape has an odd number of them, so no two texts are shown alike.
 func visible(text []byte) string {
 	var b strings.Builder
 	b.Grow(len(text))
 	for i := 0; i < len(text); {
+		if text[i] == '\\' {
+			n := i
+			for n < len(text) && text[n] == '\\' {
+				n++
+			}
+			slashes := string(text[i:n])
+			b.WriteString(slashes)
+			if rest := text[n:]; escapes(rest) {
+				b.WriteString(slashes)
+			}
+			i = n
+			continue
+		}
 		r, n := utf8.DecodeRune(text[i:])
 		switch {
+		case seen(r, n):
+			b.WriteRune(r)
 		case r == utf8.RuneError && n == 1:
 			fmt.Fprintf(&b, `\x{%02x}`, text[i])
-		case r == '\\' && (bytes.HasPrefix(text[i:], []byte(`\u{`)) || bytes.HasPrefix(text[i:], []byte(`\x{`))):
-			b.WriteString(`\\`)
-		case r == '\n' || r == '\t' || r >= ' ' && r < 0x7f:
-			b.WriteByte(byte(r))
-		case r == '\r' && i+1 < len(text) && text[i+1] == '\n':
-			b.WriteString(`\u{d}`)
-		case !unicode.IsPrint(r) || unicode.Is(unicode.Variation_Selector, r) || unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r):
-			fmt.Fprintf(&b, `\u{%x}`, r)
 		default:
-			b.WriteRune(r)
+			fmt.Fprintf(&b, `\u{%x}`, r)
 		}
 		i += n
 	}
 	return b.String()
+}
+
+// escapes reports whether a text begins with what is shown as an escape, or with what looks like the rest of one.
+func escapes(text []byte) bool {
+	if bytes.HasPrefix(text, []byte("u{")) || bytes.HasPrefix(text, []byte("x{")) {
+		return true
+	}
+	r, n := utf8.DecodeRune(text)
+	return n > 0 && !seen(r, n)
+}
+
+// seen reports whether a character, which takes n bytes, can be seen and stays where it is.
+func seen(r rune, n int) bool {
+	switch {
+	case r == '\n' || r == '\t' || r >= ' ' && r < 0x7f:
+		return true
+	case r == utf8.RuneError && n == 1:
+		return false
+	}
+	return unicode.IsPrint(r) && !unicode.Is(unicode.Variation_Selector, r) && !unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r)
 }
