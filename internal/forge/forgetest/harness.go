@@ -1,9 +1,13 @@
 package forgetest
 
 import (
+	"bytes"
+	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,7 +20,7 @@ type Harness struct {
 	Forge forge.Forge
 	Repo  fleet.Repository
 
-	// Push puts one commit with these files (nil content deletes) on top of a branch, or of the default branch when
+	// Push puts one commit with these files on top of a branch, or of the default branch when
 	// that branch does not exist, and returns the commit.
 	Push func(t *testing.T, branch string, files map[string]string) string
 	// Read returns a file of a branch; ok is false when it is not there.
@@ -39,62 +43,68 @@ const (
 // Repository makes a bare repository in a temporary folder, with plain git, and fills in all of a Harness but the forge.
 func Repository(t *testing.T, name string) Harness {
 	t.Helper()
-	dir := t.TempDir()
-	bare, work := filepath.Join(dir, "bare.git"), filepath.Join(dir, "work")
-	git := func(t *testing.T, at string, args ...string) string {
-		t.Helper()
-		cmd := exec.Command("git", args...)
-		cmd.Dir = at
-		cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1", "GIT_AUTHOR_NAME=dev", "GIT_AUTHOR_EMAIL=dev@example.com", "GIT_COMMITTER_NAME=dev", "GIT_COMMITTER_EMAIL=dev@example.com")
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Fatalf("git %s: %v\n%s", strings.Join(args, " "), err, out)
-		}
-		return strings.TrimSuffix(string(out), "\n")
-	}
-	git(t, dir, "init", "--quiet", "--bare", "--initial-branch=main", bare)
-	git(t, dir, "init", "--quiet", "--initial-branch=main", work)
-	git(t, work, "remote", "add", "origin", bare)
-	tip := func(t *testing.T, branch string) string {
-		return git(t, bare, "for-each-ref", "--format=%(objectname)", "refs/heads/"+branch)
-	}
-	push := func(t *testing.T, branch string, files map[string]string) string {
-		t.Helper()
-		from := tip(t, branch)
-		if from == "" {
-			from = tip(t, "main")
-		}
-		if from != "" {
-			git(t, work, "fetch", "--quiet", "origin")
-			git(t, work, "checkout", "--quiet", "--force", "--detach", from)
-		}
-		for name, content := range files {
-			p := filepath.Join(work, name)
-			if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(p, []byte(content), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		git(t, work, "add", "--all")
-		git(t, work, "commit", "--quiet", "-m", "work on "+branch)
-		git(t, work, "push", "--quiet", "origin", "HEAD:refs/heads/"+branch)
-		return git(t, work, "rev-parse", "HEAD")
-	}
-	push(t, "main", map[string]string{File: Content})
+	r := &repository{dir: filepath.Join(t.TempDir(), "bare.git")}
+	r.git(t, nil, "init", "--quiet", "--bare", "--initial-branch=main", r.dir)
+	r.push(t, "main", map[string]string{File: Content})
 	return Harness{
-		Repo: fleet.Repository{Name: name, URL: bare, Forge: "local", DefaultBranch: "main"},
-		Push: push,
-		Tip:  tip,
+		Repo: fleet.Repository{Name: name, URL: r.dir, Forge: "local", DefaultBranch: "main"},
+		Push: r.push,
+		Tip:  r.tip,
 		Read: func(t *testing.T, branch, file string) (string, bool) {
-			if git(t, bare, "ls-tree", "--name-only", branch, "--", file) == "" {
+			if r.git(t, nil, "ls-tree", "--name-only", branch, "--", file) == "" {
 				return "", false
 			}
-			return git(t, bare, "show", branch+":"+file) + "\n", true
+			return r.git(t, nil, "show", branch+":"+file) + "\n", true
 		},
 		Log: func(t *testing.T, branch string) []string {
-			return strings.Split(git(t, bare, "log", "--first-parent", "--format=%s", branch), "\n")
+			return strings.Split(r.git(t, nil, "log", "--first-parent", "--format=%s", branch), "\n")
 		},
 	}
+}
+
+type repository struct {
+	dir     string
+	commits int
+}
+
+func (r *repository) git(t *testing.T, stdin []byte, args ...string) string {
+	t.Helper()
+	cmd := exec.Command("git", args...)
+	if args[0] != "init" {
+		cmd.Dir = r.dir
+	}
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1")
+	cmd.Stdin = bytes.NewReader(stdin)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("git %s: %v\n%s", strings.Join(args, " "), err, &stderr)
+	}
+	return strings.TrimSuffix(string(out), "\n")
+}
+
+func (r *repository) tip(t *testing.T, branch string) string {
+	t.Helper()
+	return r.git(t, nil, "for-each-ref", "--format=%(objectname)", "refs/heads/"+branch)
+}
+
+// push writes the commit with fast-import: one process, where a clone would need seven.
+func (r *repository) push(t *testing.T, branch string, files map[string]string) string {
+	t.Helper()
+	from := r.tip(t, branch)
+	if from == "" && branch != "main" {
+		from = r.tip(t, "main")
+	}
+	r.commits++
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "commit refs/heads/%s\nmark :1\ncommitter dev <dev@example.com> %d +0000\ndata <<END\nwork on %s\nEND\n", branch, 1_700_000_000+r.commits, branch)
+	if from != "" {
+		fmt.Fprintf(&b, "from %s\n", from)
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		fmt.Fprintf(&b, "M 100644 inline %s\ndata %d\n%s\n", name, len(files[name]), files[name])
+	}
+	b.WriteString("\nget-mark :1\ndone\n")
+	return r.git(t, b.Bytes(), "fast-import", "--quiet", "--force", "--done", "--date-format=raw")
 }
