@@ -32,14 +32,17 @@ func checkCased(r *review) {
 		}
 		was := map[string]int{}
 		for _, l := range c.removed {
-			for _, m := range underTest.FindAllString(l.text[:min(len(l.text), 4000)], 4) {
+			if len(l.text) > 4000 || !mayAsk(l.text) {
+				continue
+			}
+			for _, m := range underTest.FindAllString(l.text, 4) {
 				was[strings.Join(strings.Fields(m), "")]++
 			}
 		}
 		var code map[int]string
 		tests := testRegions(lang, c)
 		for _, l := range c.added {
-			if len(l.text) > 4000 || tests[l.num] {
+			if len(l.text) > 4000 || tests[l.num] || !mayAsk(l.text) {
 				continue
 			}
 			m := underTest.FindString(l.text)
@@ -60,7 +63,7 @@ func checkCased(r *review) {
 			r.report(testSpecialCased, c.path(), l.num, l.text, "the code asks whether it is being tested: let it behave the same everywhere")
 		}
 		for n, l := range c.added {
-			if callerAsks.MatchString(l.text[:min(len(l.text), 4000)]) && !tests[l.num] && nearTest(c.added, n) {
+			if len(l.text) < 4000 && nearTest(c.added, n) && callerAsks.MatchString(l.text) && !tests[l.num] {
 				r.report(testSpecialCased, c.path(), l.num, l.text, "the code looks for tests among its callers: let it behave the same everywhere")
 			}
 		}
@@ -68,7 +71,21 @@ func checkCased(r *review) {
 	}
 }
 
+// mayAsk is a cheap look for what underTest matches.
+func mayAsk(text string) bool {
+	lower := strings.ToLower(text)
+	for _, w := range []string{"test", "jest", "spec", "env", "unit", "bats", "cypress", "mocha", "webdriver", "describe", "typeof"} {
+		if strings.Contains(lower, w) {
+			return true
+		}
+	}
+	return false
+}
+
 func nearTest(lines []line, n int) bool {
+	if t := lines[n].text; !strings.Contains(t, "tack") && !strings.Contains(t, "aller") && !strings.Contains(t, "frame") && !strings.Contains(t, "currentThread") {
+		return false
+	}
 	for _, l := range lines[n:min(len(lines), n+8)] {
 		t := strings.ToLower(l.text)
 		if strings.Contains(t, "_test") || strings.Contains(t, "\"test") || strings.Contains(t, "'test") || strings.Contains(t, "junit") || strings.Contains(t, "pytest") || strings.Contains(t, ".spec") || strings.Contains(t, "testing.trunner") {
@@ -125,16 +142,18 @@ func (r *review) knownLiterals() func(c *change) map[string]bool {
 			}
 		}
 	}
-	for _, c := range r.changes {
-		if isTest(c.path()) && !c.binary {
-			for _, s := range []side{c.before, c.after} {
-				for _, b := range s.blocks {
-					take(c.path(), b.lines, all)
+	read := false
+	return func(c *change) map[string]bool {
+		for _, c := range r.changes {
+			if !read && isTest(c.path()) && !c.binary {
+				for _, s := range []side{c.before, c.after} {
+					for _, b := range s.blocks {
+						take(c.path(), b.lines, all)
+					}
 				}
 			}
 		}
-	}
-	return func(c *change) map[string]bool {
+		read = true
 		out := all
 		if r.input.Base != nil {
 			for _, name := range testsBeside(c.path()) {

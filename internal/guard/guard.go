@@ -66,6 +66,7 @@ type review struct {
 	allowed  []allowance
 	changes  []*change
 	findings []fleet.Finding
+	prod     *production // read when first asked for
 }
 
 // report adds a finding unless the campaign allows it or the prompt asks for it.

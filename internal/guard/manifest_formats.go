@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"gaggle/internal/guard/setting"
+	"gaggle/internal/guard/version"
 )
 
 // readPOM pairs each version with the artifact that stands before it in the same element, and reads properties.
@@ -53,12 +54,15 @@ func readDotnet(s side) []pinned {
 				out = append(out, pinned{name, v.Value, false, v.Line, name + " " + v.Value})
 			}
 		case "targetframework", "targetframeworks", "langversion", "targetframeworkversion":
+			newest := map[string]string{}
 			for _, t := range strings.Split(v.Value, ";") {
-				if m := framework.FindStringSubmatch(t); m != nil {
-					out = append(out, pinned{v.Name + m[1], m[2], true, v.Line, v.Name + " " + v.Value})
+				if family, number := targetOf(strings.ToLower(t)); number != "" && (newest[family] == "" || version.Older(newest[family], number)) {
+					newest[family] = number
 				}
-				if lower == "targetframeworks" {
-					break
+			}
+			for _, family := range []string{"net", "netfx", "netstandard", "language"} {
+				if number := newest[family]; number != "" {
+					out = append(out, pinned{family, number, true, v.Line, v.Name + " " + v.Value})
 				}
 			}
 		}
@@ -66,7 +70,25 @@ func readDotnet(s side) []pinned {
 	return out
 }
 
-var framework = regexp.MustCompile(`^(?i)(?:net(?:coreapp|standard)?|v)?()(\d+(?:\.\d+)*)`)
+var framework = regexp.MustCompile(`^(net(?:coreapp|standard)?|v)?(\d+(?:\.\d+)*)`)
+
+// targetOf reads a target framework: .NET, .NET Framework and .NET Standard count apart.
+func targetOf(name string) (family, number string) {
+	m := framework.FindStringSubmatch(strings.TrimSpace(name))
+	switch {
+	case m == nil:
+		return "", ""
+	case m[1] == "":
+		return "language", m[2]
+	case m[1] == "netstandard":
+		return m[1], m[2]
+	case m[1] == "net" && !strings.Contains(m[2], "."): // net48 is .NET Framework 4.8
+		return "netfx", strings.Join(strings.Split(m[2], ""), ".")
+	case m[1] == "v":
+		return "netfx", m[2]
+	}
+	return "net", m[2]
+}
 
 var tomlLevel = regexp.MustCompile(`^(edition|rust-version|requires-python|python_requires|python_version|target-version|channel|java|jdk|jvm|msrv|python-version|pythonversion)$`)
 
@@ -177,7 +199,7 @@ var (
 	tomlSource = regexp.MustCompile(`^\s*[\w.-]+\s*=\s*\{[^}]*\b(git|path|url|registry)\s*=`)
 	resolveKey = regexp.MustCompile(`^\s*"(resolutions|overrides)"\s*:`)
 	mavenRepo  = regexp.MustCompile(`<(repository|pluginRepository|systemPath|mirror)>|<scope>system</scope>`)
-	gradleRepo = regexp.MustCompile(`^\s*maven\s*(\{|\(|url)|^\s*(maven\s*\{\s*)?url\s*[=(]?\s*(uri\()?["']|allowInsecureProtocol|^\s*includeBuild\b|dependencySubstitution|\bfiles\(["']|fileTree\(|mavenLocal\(\)|flatDir`)
+	gradleRepo = regexp.MustCompile(`^\s*maven\s*(\{|\(|url)|^\s*(maven\s*\{\s*)?url\s*[=(]?\s*(uri\()?["']|allowInsecureProtocol|^\s*includeBuild\s*\(?["']\.\.|dependencySubstitution|\bfiles\(["'][^"']*\.(jar|aar)|fileTree\(|mavenLocal\(\)|flatDir`)
 	gemSource  = regexp.MustCompile(`^\s*gem\s+.*\b(git|github|path|source)\s*(:|=>)|^\s*source\s+["']`)
 )
 

@@ -11,12 +11,12 @@ import (
 // checkPair compares a unit with what became of it.
 func (s *suite) checkPair(p pairing) {
 	o, n := p.old, p.new
-	if o.Text == n.Text {
-		return
-	}
 	file := p.newFile.c.path()
 	if o.Kind == source.Test && o.Found && p.file.was && (n.Kind != source.Test || !n.Found) {
 		s.r.report(testUndiscovered, file, n.Line, n.Short, "the test %q is no longer found by its runner: restore what marks it as a test", o.Short)
+		return
+	}
+	if o.Text == n.Text {
 		return
 	}
 	marked := s.checkMarks(p)

@@ -32,7 +32,9 @@ var (
 		"mix.lock": {"mix.exs"}, "pubspec.lock": {"pubspec.yaml"}, "MODULE.bazel.lock": {"MODULE.bazel"}, "conan.lock": {"conanfile.txt", "conanfile.py"},
 	}
 	fixtureDir = regexp.MustCompile(`(?i)(^|/)(testdata|fixtures?|__fixtures__|test[-_]?resources|cassettes|test[-_]?data|__mocks__|golden|snapshots|__snapshots__|src/(test|integrationTest|androidTest)/resources)/`)
-	testDir    = regexp.MustCompile(`(?i)(^|/)(tests?|__tests__|specs?|e2e|integration[-_]?tests?|unit[-_]?tests?|testing|cypress|src/[a-z]*test)/`)
+	// sampleDir holds what tests read; runners do not look for tests there.
+	sampleDir = regexp.MustCompile(`(^|/)(testdata|fixtures?|__fixtures__|__mocks__|src/test/resources)/`)
+	testDir   = regexp.MustCompile(`(?i)(^|/)(tests?|__tests__|specs?|e2e|integration[-_]?tests?|unit[-_]?tests?|testing|cypress|src/[a-z]*test)/`)
 	// discoveredTest are the files in which the usual runners look for tests, by the languages' defaults.
 	discoveredTest = []*regexp.Regexp{
 		regexp.MustCompile(`(^|/)[^/_.][^/]*_test\.go$`),
@@ -50,7 +52,7 @@ var (
 
 // isTest reports whether a runner finds tests in a file of that name.
 func isTest(p string) bool {
-	if p == "" || vendorPath.MatchString(p) {
+	if p == "" || vendorPath.MatchString(p) || sampleDir.MatchString(p) {
 		return false
 	}
 	if strings.HasSuffix(p, ".go") && (strings.Contains("/"+p, "/testdata/") || strings.Contains("/"+p, "/_") || strings.Contains("/"+p, "/.")) {

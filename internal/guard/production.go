@@ -30,8 +30,17 @@ var (
 
 // readProduction reads the lines that the diff removes and adds outside tests, lockfiles and vendored code.
 func (r *review) readProduction() production {
+	if r.prod == nil {
+		p := r.newProduction()
+		r.prod = &p
+	}
+	return *r.prod
+}
+
+func (r *review) newProduction() production {
 	p := production{undefined: map[string]bool{}, removed: map[string]bool{}, added: map[string]bool{}, lines: map[string]bool{}}
 	defined := map[string]bool{}
+	removes := r.asked.removes() // else nobody asks what is no longer defined
 	for _, c := range r.changes {
 		_, lock := isLock(c.path())
 		if c.binary || lock || vendorPath.MatchString(c.path()) || isTestSupport(c.path()) || isDocument(c.path()) {
@@ -46,7 +55,7 @@ func (r *review) readProduction() production {
 		}
 		for _, l := range c.removed {
 			collectWords(l.text, p.removed)
-			if code {
+			if code && removes {
 				collectDefinitions(l.text, p.undefined)
 			}
 		}
@@ -55,7 +64,7 @@ func (r *review) readProduction() production {
 			for _, m := range quotedText.FindAllString(l.text[:min(len(l.text), 4000)], 20) {
 				p.lines[strings.TrimSpace(m[1:len(m)-1])] = true
 			}
-			if code {
+			if code && removes {
 				collectDefinitions(l.text, defined)
 			}
 		}

@@ -39,6 +39,9 @@ func isScript(c *change) bool {
 	if len(c.added) > 0 && strings.HasPrefix(c.added[0].text, "#!") {
 		return true
 	}
+	if dir := path.Dir("/" + c.newPath); strings.Contains(dir, "/scripts") || strings.Contains(dir, "/bin") {
+		return true
+	}
 	switch path.Ext(c.newPath) {
 	case ".sh", ".bash", ".py", ".rb", ".pl", ".bat", ".cmd", ".ps1":
 		return true

@@ -452,21 +452,31 @@ func (f *File) matched(whole, subject, matcher span, chained bool) ([]*Assertion
 		// Equal to null, a boolean or itself.
 		open := -1
 		for j := matcher.from; j < matcher.to; j++ {
-			if f.at(j) == "(" {
-				open = j
+			if f.at(j) != "(" {
+				continue
+			}
+			open = j
+			if f.kind(j+1) != Ident || f.at(j+2) != "(" || !f.speaks(f.at(j+1)) {
+				break
 			}
 		}
 		if open >= 0 {
 			if values := f.args(open); len(values) >= 1 {
 				a.Op = f.compared(Equal, subject, values[0])
 				f.judge(a, whole, []span{subject, values[0]})
+				if any, ok := f.wildcard(values[0]); ok && a.Op == Equal {
+					a.Op = any
+				}
 			}
 		}
 	}
 	if a.Op == True || a.Op == False || a.Op == NotNull {
 		a.Trivial = f.literal(subject)
 	}
-	if (a.Op == True || a.Op == False) && !a.Trivial && subject.to > subject.from && subject.to-subject.from < 80 {
+	if a.Op == True && !a.Trivial && len(f.splitAt(subject, "&&", "and")) > 1 {
+		return f.conditions(whole, subject), whole.to
+	}
+	if (a.Op == True || a.Op == False) && !a.Trivial && subject.to > subject.from && subject.to-subject.from < 80 && len(f.splitAt(subject, "&&", "||", "and", "or")) == 1 {
 		inner, values := f.condition(subject) // expect(a === b).toBe(true)
 		if inner != True && inner != False {
 			if a.Op == False {
@@ -511,6 +521,21 @@ func (f *File) matched(whole, subject, matcher span, chained bool) ([]*Assertion
 		}
 	}
 	return []*Assertion{a}, whole.to
+}
+
+// wildcard reads a value that stands for many: expect.anything(), expect.any(T), mock.ANY.
+func (f *File) wildcard(s span) (Op, bool) {
+	for j := s.from; j < s.to && j < s.from+3; j++ {
+		switch f.at(j) {
+		case "anything", "ANY", "anyOf":
+			return NotNull, true
+		case "any", "instanceOf", "IsAny":
+			return Type, f.at(j-1) == "."
+		case "objectContaining", "arrayContaining", "stringContaining", "stringMatching":
+			return Contains, true
+		}
+	}
+	return "", false
 }
 
 func (f *File) lastOpen(s span) int {

@@ -122,7 +122,11 @@ func (f *File) errorValue(s span) bool {
 	if f.Lang.Name != "go" || s.to <= s.from {
 		return false
 	}
-	n := strings.ToLower(f.at(s.to - 1))
+	last := s.to - 1
+	if f.at(last) == ")" && f.pair[last] > s.from {
+		last = f.pair[last] - 1
+	}
+	n := strings.ToLower(f.at(last))
 	return strings.HasSuffix(n, "err") || strings.HasPrefix(n, "err")
 }
 

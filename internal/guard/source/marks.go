@@ -38,7 +38,7 @@ func (f *File) readMarks() {
 			if t.Text == "#" && (f.at(i+1) == "if") && (f.at(i+2) == "false" || f.at(i+2) == "0" || f.at(i+2) == "NEVER") {
 				f.mark(MarkDead, i, false)
 			}
-			if t.Text == "||" && f.Lang.Name == "shell" && (f.at(i+1) == "true" || f.at(i+1) == ":") && f.up[i] < 0 {
+			if t.Text == "||" && f.Lang.Name == "shell" && (f.at(i+1) == "true" || f.at(i+1) == ":") && (f.up[i] < 0 || f.at(f.up[i]) == "{") {
 				f.mark(MarkSwallow, i, false)
 			}
 		}

@@ -28,6 +28,9 @@ func (f *File) readRows() {
 				f.bareRows(i, table)
 			}
 		}
+		if t.Text == "parametrize" && f.at(i-1) == "." && f.at(i+1) == "(" && f.Lang.Name == "python" {
+			f.bareRows(i, table)
+		}
 		if t.Text == "each" && f.Lang.Name == "js" && f.at(i-1) == "." && f.at(i+1) == "(" && f.at(i+2) == "[" {
 			f.bareRows(i, table)
 		}

@@ -157,6 +157,9 @@ func limits(requirement string) (low, high Version, hasLow, hasHigh bool) {
 // Older reports whether a requirement asks for an older version than the one before it did: its lowest version
 // is lower, or it now stops below what was the lowest one. Requirements that it cannot read are never older.
 func Older(new, old string) bool {
+	if strings.ContainsAny(new+old, "$@") {
+		return false // a variable, or another package's name
+	}
 	newLow, newHigh, hasNew, hasHigh := limits(new)
 	oldLow, _, hasOld, hadHigh := limits(old)
 	if hasNew && hasOld {
