@@ -55,10 +55,13 @@ func (errorfRule) apply(v view) (string, []string) {
 
 var errorName = regexp.MustCompile(`^(?:\w+\.)*(?:err|\w*Err|err[A-Z]\w*)$|\.Err\(\)$`)
 
+var errorWord = regexp.MustCompile(`\berr\b|Err\b`)
+
 func looksLikeError(expr string) bool { return errorName.MatchString(expr) }
 
 func (errorfRule) explains(p, line string) bool {
-	return path.Ext(p) == ".go" && strings.Contains(line, "Errorf(")
+	// A call may go over several lines; then the format and the error stand apart from its name.
+	return path.Ext(p) == ".go" && (strings.Contains(line, "Errorf(") || strings.Contains(line, "%w") || verb.MatchString(line) && errorWord.MatchString(line))
 }
 
 func goView(v view) (*goFile, bool) {
