@@ -115,7 +115,7 @@ func baseOf(p string) string {
 func (f *goFile) selectors(name string, fn func(*ast.SelectorExpr)) {
 	ast.Inspect(f.ast, func(n ast.Node) bool {
 		if s, ok := n.(*ast.SelectorExpr); ok {
-			if id, ok := s.X.(*ast.Ident); ok && id.Name == name && id.Obj == nil { //nolint:staticcheck // the resolution within one file is all that is needed
+			if id, ok := s.X.(*ast.Ident); ok && id.Name == name && id.Obj == nil { // the resolution within one file is all that is needed
 				fn(s)
 			}
 		}

@@ -181,7 +181,7 @@ func (m *memory) change(rules []rule, files []string, mode laziness) (calls []ca
 		if mode == skipTests && strings.HasSuffix(p, "_test.go") {
 			v.content = skipAll(v.content)
 		}
-		if v.content == f.content && !(f.absent && v.content != "") {
+		if v.content == f.content { // a file that is not there has no content
 			continue
 		}
 		if edits, ok := m.box.change(p, f.content, v.content, f.absent); ok && len(calls)+len(edits) <= 4*atOnce {

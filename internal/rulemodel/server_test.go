@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -340,7 +341,7 @@ func TestFaults(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
 		for s.Requests() < 10 && ctx.Err() == nil {
-			http.Get(server.URL + "/v1/models")
+			runtime.Gosched()
 		}
 		cancel()
 	}()

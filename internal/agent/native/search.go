@@ -88,7 +88,7 @@ func (t *tools) search(ctx context.Context, in input) (string, error) {
 			if p == start {
 				return err
 			}
-			return nil //nolint:nilerr // what cannot be read is passed over, as grep does
+			return nil // what cannot be read is passed over, as grep does
 		}
 		if e.IsDir() {
 			if p != start && passedOver[e.Name()] {
