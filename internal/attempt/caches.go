@@ -2,67 +2,69 @@ package attempt
 
 import (
 	"context"
+	"errors"
 	"io"
 	"maps"
-	"os"
 	"path"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"gaggle/internal/fleet"
+	"gaggle/internal/gateway"
 	"gaggle/internal/sandbox"
 	"gaggle/internal/verify"
 )
 
-// The toolchains' caches are shared by all attempts, so nothing that runs code of a repository may write them: they are shown
-// read-only, and filled only by warm-up runs, which download and compile and execute nothing of what they download. Go
-// promises that of its build (its security policy counts anything else as a vulnerability), and "go test -exec true" compiles
-// and links tests without running them.
-
-// cacheDirs are the caches by the variable that points a tool at each.
-var cacheDirs = []struct{ variable, dir string }{
-	{"GOCACHE", "go/build"},
-	{"GOMODCACHE", "go/mod"},
-}
-
-// addCaches shows the caches to a sandbox.
-func (r *Runner) addCaches(spec *sandbox.Spec, writable bool) error {
-	spec.Mounts = slices.DeleteFunc(slices.Clone(spec.Mounts), func(m sandbox.Mount) bool { return strings.HasPrefix(m.Inside, sandbox.CacheDir+"/") })
-	spec.Env = maps.Clone(spec.Env)
-	if spec.Env == nil {
-		spec.Env = map[string]string{}
-	}
-	for _, c := range cacheDirs {
-		host := filepath.Join(r.cfg.CacheDir, c.dir)
-		if err := os.MkdirAll(host, 0o700); err != nil {
-			return diskError(err)
-		}
-		inside := path.Join(sandbox.CacheDir, c.dir)
-		spec.Mounts = append(spec.Mounts, sandbox.Mount{Host: host, Inside: inside, Writable: writable})
-		spec.Env[c.variable] = inside
-	}
-	spec.Env["GOTOOLCHAIN"] = "local"
-	if spec.Door == "" {
-		spec.Env["GOPROXY"] = "off"
-	}
-	return nil
-}
-
-// warm fills the caches with what the verifiers of a tree need. What it cannot do, the verifiers say.
-func (r *Runner) warm(ctx context.Context, spec sandbox.Spec, verifiers []verify.Verifier) error {
-	spec.Stdout, spec.Stderr = io.Discard, io.Discard
-	if err := r.addCaches(&spec, true); err != nil {
+// warm fills the toolchains' caches with what the verifiers of an unchanged tree need. Steps that run no repository code
+// fill the shared caches, the others the repository's own. What cannot be fetched, the verifiers say in their own words.
+func (r *Runner) warm(ctx context.Context, work, repository, folder string, verifiers []verify.Verifier, limits sandbox.Limits) error {
+	shared, err := r.cfg.Caches.WarmUp()
+	if err != nil {
 		return err
 	}
+	private, err := r.cfg.Caches.Base(repository)
+	if err != nil {
+		return err
+	}
+	spec := sandbox.Spec{Work: work, Limits: limits, Stdout: io.Discard, Stderr: io.Discard}
+	steps := verify.WarmSteps(verifiers)
+	if hosts := r.hosts(ctx, len(steps) > 0); r.cfg.Gateway != nil && len(hosts) > 0 {
+		spec.Door = filepath.Join(folder, "registries.sock")
+		session, err := r.cfg.Gateway.Open(ctx, gateway.SessionConfig{Socket: spec.Door, Meter: noMoney{}, Egress: hosts})
+		if err != nil {
+			return err
+		}
+		defer session.Close()
+	}
+	run := func(access sandbox.Access, step verify.Step) error {
+		s := spec
+		s.Argv, s.Dir, s.Env = step.Argv, path.Join(sandbox.WorkDir, step.Dir), step.Env
+		access.Give(&s)
+		throughDoor(&s)
+		_, err := r.cfg.Sandbox.Run(ctx, s)
+		if fleet.CodeOf(err) == fleet.CodeNotFound {
+			return nil // the folder of the step is not there
+		}
+		return err
+	}
+	if spec.Door != "" {
+		for _, step := range steps {
+			access := shared
+			if step.Executes {
+				access = private
+			}
+			if err := run(access, step); err != nil {
+				return err
+			}
+		}
+	}
+	// Compiling runs nothing of what is compiled (Go's security policy counts anything else as a vulnerability), so the
+	// compiled dependencies may be shared too.
 	for _, v := range verifiers {
 		if v.Tool != "go" || v.Kind != verify.Test {
 			continue
 		}
-		spec.Dir = path.Join(sandbox.WorkDir, v.Dir)
-		for _, argv := range [][]string{{"go", "vet", "./..."}, {"go", "build", "./..."}, {"go", "test", "-exec", "true", "./..."}} {
-			spec.Argv = argv
-			if _, err := r.cfg.Sandbox.Run(ctx, spec); err != nil {
+		for _, argv := range [][]string{{"go", "vet", "./..."}, {"go", "build", "./..."}, {"go", "test", "-run", "^$", "-exec", "true", "./..."}} {
+			if err := run(shared, verify.Step{Argv: argv, Dir: v.Dir}); err != nil {
 				return err
 			}
 		}
@@ -70,14 +72,51 @@ func (r *Runner) warm(ctx context.Context, spec sandbox.Spec, verifiers []verify
 	return nil
 }
 
-// VerifyTree runs verifiers on a folder that is the sandbox's to keep, outside of any campaign.
-func (r *Runner) VerifyTree(ctx context.Context, tree string, verifiers []verify.Verifier) (fleet.Report, error) {
-	spec := sandbox.Spec{Work: tree, Limits: r.cfg.Limits}
-	if err := r.warm(ctx, spec, verifiers); err != nil {
-		return fleet.Report{}, err
+// hosts asks for the registries when they are needed.
+func (r *Runner) hosts(ctx context.Context, needed bool) []string {
+	if needed && r.cfg.Registries != nil {
+		r.askRegistries.Do(func() { r.registries = r.cfg.Registries(ctx) })
 	}
-	if err := r.addCaches(&spec, false); err != nil {
-		return fleet.Report{}, err
+	return r.registries
+}
+
+// throughDoor tells programs that their way to the network is the door, in both spellings: curl reads the lower case.
+func throughDoor(spec *sandbox.Spec) {
+	if spec.Door == "" {
+		return
 	}
-	return verify.Run(ctx, boxed{r.cfg.Sandbox, spec}, verifiers)
+	env := map[string]string{}
+	for _, name := range []string{"http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"} {
+		env[name] = sandbox.DoorURL
+	}
+	env["no_proxy"], env["NO_PROXY"] = "127.0.0.1,localhost", "127.0.0.1,localhost"
+	maps.Copy(env, spec.Env)
+	spec.Env = env
+}
+
+// noMoney is the meter of a session in which no model may be asked.
+type noMoney struct{}
+
+// Before implements gateway.Meter.
+func (noMoney) Before(context.Context, gateway.Ask) (gateway.Hold, error) {
+	return nil, &fleet.Error{Code: fleet.CodeBudget, Message: "no model may be asked here"}
+}
+
+// VerifyTree runs verifiers on a folder that is the sandbox's to keep, outside of any campaign. folder is for the
+// runner's own files.
+func (r *Runner) VerifyTree(ctx context.Context, tree, folder string, verifiers []verify.Verifier) (fleet.Report, error) {
+	repository := "by hand " + tree
+	report, err := func() (fleet.Report, error) {
+		if err := r.warm(ctx, tree, repository, folder, verifiers, r.cfg.Limits); err != nil {
+			return fleet.Report{}, err
+		}
+		access, err := r.cfg.Caches.Base(repository)
+		if err != nil {
+			return fleet.Report{}, err
+		}
+		spec := sandbox.Spec{Work: tree, Limits: r.cfg.Limits}
+		access.Give(&spec)
+		return verify.Run(ctx, boxed{r.cfg.Sandbox, spec}, verifiers)
+	}()
+	return report, errors.Join(err, r.cfg.Caches.Forget(repository))
 }

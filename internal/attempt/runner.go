@@ -34,8 +34,11 @@ type Config struct {
 	Agents map[string]agent.Agent
 	// Judge makes a judge of that model (the campaign's, or "" for the machine's) that asks through the session.
 	Judge func(model string, s *gateway.Session) (*judge.Judge, error)
-	// CacheDir holds the toolchains' caches.
-	CacheDir string
+	// Caches are the toolchains' caches.
+	Caches sandbox.Caches
+	// Registries lists the hosts that package managers may fetch from while the caches are filled; asked once, when
+	// there is something to fetch. Defaults to none.
+	Registries func(ctx context.Context) []string
 	// WorkDir holds one folder an attempt, removed when it ends.
 	WorkDir string
 	// MaxAge is how old the last look at a repository may be. Defaults to one minute.
@@ -56,6 +59,9 @@ type Runner struct {
 	mu       sync.Mutex
 	versions map[string]string // of agents, asked once
 	bases    map[string]*sync.Mutex
+
+	askRegistries sync.Once
+	registries    []string
 }
 
 // New makes a Runner.

@@ -108,8 +108,13 @@ func (j *job) runAgent(ctx context.Context, co *git.Checkout, n int, session, fe
 		box.Spec.Mounts = append(box.Spec.Mounts, sandbox.Mount{Host: j.path("plan.json"), Inside: planInside})
 		task.Verify = append(append([]string{}, j.r.cfg.VerifyCommand...), planInside)
 	}
-	if err := j.r.addCaches(&box.Spec, false); err != nil {
+	access, err := j.r.cfg.Caches.Attempt(j.o.Repository.Name)
+	if err != nil {
 		return agent.Result{}, err
+	}
+	access.Give(&box.Spec)
+	if len(j.c.Change.Egress) > 0 {
+		throughDoor(&box.Spec)
 	}
 	return j.agent.Run(ctx, box, task)
 }
@@ -157,7 +162,7 @@ func (j *job) verifyBase(ctx context.Context) error {
 		}
 	}
 	report, err := j.inCheckout(ctx, "base", nil, func(exec boxed) (fleet.Report, error) {
-		if err := j.r.warm(ctx, exec.spec, j.verifiers); err != nil {
+		if err := j.r.warm(ctx, exec.spec.Work, j.o.Repository.Name, j.dir, j.verifiers, j.limits()); err != nil {
 			return fleet.Report{}, err
 		}
 		return verify.Run(ctx, exec, j.verifiers)
@@ -201,9 +206,15 @@ func (j *job) inCheckout(ctx context.Context, name string, diff []byte, do func(
 		Door:   j.door(len(j.c.Change.Egress) > 0),
 		Limits: j.limits(),
 	}
-	if err := j.r.addCaches(&box, false); err != nil {
+	access, err := j.r.cfg.Caches.Attempt(j.o.Repository.Name)
+	if len(diff) == 0 {
+		access, err = j.r.cfg.Caches.Base(j.o.Repository.Name)
+	}
+	if err != nil {
 		return fleet.Report{}, err
 	}
+	access.Give(&box)
+	throughDoor(&box)
 	return do(boxed{j.r.cfg.Sandbox, box})
 }
 

@@ -184,6 +184,9 @@ func (a *App) open(ctx context.Context) (*ops.Ops, error) {
 	if cfg.Database == "" {
 		cfg.Database = a.Env("GAGGLE_DATABASE")
 	}
+	if list := a.Env("GAGGLE_REGISTRIES"); list != "" {
+		cfg.Registries = strings.Split(list, ",")
+	}
 	if a.noSandbox {
 		cfg.Sandbox = sandbox.None
 		fmt.Fprintln(a.Stderr, "WARNING: NO SANDBOX. Agents and verifiers run as you, with your files and your network.")

@@ -59,7 +59,7 @@ func (o *Ops) Verify(ctx context.Context, in VerifyInput) (*fleet.Report, error)
 	if err != nil {
 		return nil, err
 	}
-	report, err := runner.VerifyTree(ctx, tree, verifiers)
+	report, err := runner.VerifyTree(ctx, tree, dir, verifiers)
 	return &report, err
 }
 

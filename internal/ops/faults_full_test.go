@@ -306,7 +306,7 @@ func mustPulls(t *testing.T, h *house) []struct {
 // The made-up secrets of the test: one that Gaggle holds, one inside a repository's file.
 const (
 	plantedKey   = "sk-ant-api03-q7Wm3Nc6Bd5Hs0Jg2YuQa8Fq2Lz9Xv4Kp1Rt7Wm3Nc6Bd5Hs0Jg2"
-	plantedToken = "ghp_a8Fq2Lz9Xv4Kp1Rt7Wm3Nc6Bd5Hs0Jg2YuQ"
+	plantedToken = "ghp_a8Fq2Lz9Xv4Kp1Rt7Wm3Nc6Bd5Hs0Jg2YuQe"
 )
 
 func TestPlantedSecretsAreKeptNowhere(t *testing.T) {

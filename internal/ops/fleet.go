@@ -198,6 +198,9 @@ func (o *Ops) sync(ctx context.Context, repos []fleet.Repository, sourceOf map[s
 		inv := store.RepositoryInventory{Repository: r.Repository, Components: r.Components, Entities: r.Entities, Problems: r.Problems, Memo: r.Memo, Source: sourceOf[r.Repository.Name]}
 		if r.Settings != nil {
 			inv.Config = string(r.Settings.Data)
+			if r.Settings.Data == nil {
+				inv.Config = "too large to be read" // no settings file: whoever wrote it is taken to opt out
+			}
 			inv.Problems = append(inv.Problems, settingsProblems(r)...)
 			out.Problems = append(out.Problems, settingsProblems(r)...)
 		}

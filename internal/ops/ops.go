@@ -35,6 +35,9 @@ type Config struct {
 	Sandbox string
 	// Models says how models are reached. Defaults to none.
 	Models Models
+	// Registries are hosts of package registries, beside those that the go and npm commands are set up with. While the caches
+	// are filled, package managers may fetch from them; nothing else may.
+	Registries []string
 	// Actor is written into events for what people do. Defaults to the user's name.
 	Actor string
 	// Clock tells the time. Defaults to time.Now.
@@ -144,7 +147,7 @@ func (o *Ops) runner(ctx context.Context) (*attempt.Runner, error) {
 	}
 	return attempt.New(attempt.Config{
 		Git: o.git, Sandbox: box, Gateway: door, Agents: agents, Judge: o.cfg.Models.judge,
-		CacheDir: filepath.Join(o.cfg.Data, "cache"), WorkDir: work, Model: o.cfg.Models.Model, VerifyCommand: o.cfg.VerifyCommand, Redact: o.redact,
+		Caches: sandbox.Caches{Dir: filepath.Join(o.cfg.Data, "cache")}, Registries: func(ctx context.Context) []string { return registries(ctx, o.cfg.Registries) }, WorkDir: work, Model: o.cfg.Models.Model, VerifyCommand: o.cfg.VerifyCommand, Redact: o.redact,
 	}), nil
 }
 
