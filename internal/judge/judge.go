@@ -18,7 +18,7 @@ type Config struct {
 	Extra     string    // further instructions of the campaign's; trusted like its prompt
 	PartBytes int       // of a diff, as it is shown, in one request. Defaults to 60,000
 	MaxParts  int       // a diff of more parts is not judged but refused, in words. Defaults to 40
-	MaxTokens int64     // of an answer. Defaults to 8,192
+	MaxTokens int64     // of an answer, reasoning included. Defaults to 16,384
 	Random    io.Reader // Defaults to crypto/rand
 }
 
@@ -49,7 +49,7 @@ func New(client llm.Client, c Config) (*Judge, error) {
 		c.MaxParts = 40
 	}
 	if c.MaxTokens <= 0 {
-		c.MaxTokens = 8192
+		c.MaxTokens = 16384
 	}
 	if c.Random == nil {
 		c.Random = rand.Reader

@@ -62,15 +62,18 @@ func (u *usage) openai(v value, input, inputDetails, output string) {
 	if !v.isObject() {
 		return
 	}
-	var in, out, cached, total int64
+	var in, out, cached, written, total int64
 	u.input = u.count(v.get(input), &in) || u.input
 	u.output = u.count(v.get(output), &out) || u.output
 	u.count(v.get(inputDetails, "cached_tokens"), &cached)
 	u.count(v.get("prompt_cache_hit_tokens"), &cached)
+	u.count(v.get(inputDetails, "cache_write_tokens"), &written)
 	u.count(v.get("total_tokens"), &total)
 	if total > in+out && u.input && u.output {
 		out = total - in // some endpoints leave the reasoning out of the output, but not out of the total
 	}
 	cached = min(cached, in)
-	u.Input, u.CacheRead, u.Output = max(u.Input, in-cached), max(u.CacheRead, cached), max(u.Output, out)
+	written = min(written, in-cached)
+	u.Input, u.Output = max(u.Input, in-cached-written), max(u.Output, out)
+	u.CacheRead, u.CacheWrite = max(u.CacheRead, cached), max(u.CacheWrite, written)
 }
