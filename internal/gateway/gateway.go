@@ -66,7 +66,8 @@ type Gateway struct {
 	memory    *semaphore.Weighted
 }
 
-// maxMemory bounds what the requests of all sessions take up at once.
+// maxMemory bounds what the requests of all sessions take up at once. One session gets an eighth of it, so that a client
+// which sends its requests without end keeps no other session waiting.
 const maxMemory = 512 << 20
 
 type upstream struct {

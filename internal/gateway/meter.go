@@ -50,6 +50,11 @@ type BudgetConfig struct {
 	Spent  fleet.Money // what was spent before
 	Parent *Budget     // the level above, which is held to as well; nil at the top
 
+	// Total says what was spent under this limit so far, by everybody, where several processes share it. It is asked before
+	// each request that costs. nil when this process is the only one. Processes do not hold money back from each other, so
+	// the limit is then exceeded by less than one reply a process.
+	Total func(ctx context.Context) (fleet.Money, error)
+
 	// Record is told of each bill of this very level, once it is charged here and above. It is called by one goroutine
 	// at a time for each Budget. nil when nobody keeps it.
 	Record func(ctx context.Context, bill Bill) error
@@ -108,6 +113,9 @@ func (b *Budget) Before(ctx context.Context, ask Ask) (Hold, error) {
 		return &held{budget: b}, nil
 	}
 	for {
+		if err := b.refresh(ctx); err != nil {
+			return nil, err
+		}
 		b.tree.mu.Lock()
 		wait, err := b.fits(ask.Most)
 		if err == nil && !wait {
@@ -130,6 +138,23 @@ func (b *Budget) Before(ctx context.Context, ask Ask) (Hold, error) {
 			return nil, &fleet.Error{Code: fleet.CodeInterrupted, Message: "a request stopped waiting for others under the same budget", Err: ctx.Err()}
 		}
 	}
+}
+
+// refresh takes in what other processes spent.
+func (b *Budget) refresh(ctx context.Context) error {
+	for l := b; l != nil; l = l.Parent {
+		if l.Total == nil {
+			continue
+		}
+		total, err := l.Total(ctx)
+		if err != nil {
+			return err
+		}
+		l.tree.mu.Lock()
+		l.spent = max(l.spent, total)
+		l.tree.mu.Unlock()
+	}
+	return nil
 }
 
 // fits decides about a request; the tree is locked.

@@ -79,6 +79,23 @@ func TestBillsAreRecordedWhereTheyFall(t *testing.T) {
 	}
 }
 
+func TestWhatOtherProcessesSpendCounts(t *testing.T) {
+	total, fail := fleet.Money(0), error(nil)
+	campaign := NewBudget(BudgetConfig{Name: "campaign", Limit: 100, Total: func(context.Context) (fleet.Money, error) { return total, fail }})
+	attempt := NewBudget(BudgetConfig{Name: "attempt", Limit: NoLimit, Parent: campaign})
+	if hold, err := attempt.Before(t.Context(), Ask{Most: 10}); err != nil || hold.After(t.Context(), Bill{Cost: 10}) != nil {
+		t.Fatal(err)
+	}
+	total = 100
+	if _, err := attempt.Before(t.Context(), Ask{Most: 10}); fleet.CodeOf(err) != fleet.CodeBudget {
+		t.Error(err)
+	}
+	fail = errors.New("database gone")
+	if _, err := attempt.Before(t.Context(), Ask{Most: 10}); !errors.Is(err, fail) {
+		t.Error(err)
+	}
+}
+
 // TestNoLevelIsOverspentByMoreThanOneReply runs many requests at once over a tree of budgets.
 func TestNoLevelIsOverspentByMoreThanOneReply(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

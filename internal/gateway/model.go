@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/zstd"
+	"golang.org/x/sync/semaphore"
 
 	"gaggle/internal/fleet"
 	"gaggle/internal/llm"
@@ -19,6 +20,9 @@ import (
 
 // defaultOutput is how much a reply may hold when neither the request nor the price table says.
 const defaultOutput = 128_000
+
+// sendDeadline is how long a client may take to send a request. It is on this machine.
+const sendDeadline = 2 * time.Minute
 
 // exchange is one request to a model and its reply.
 type exchange struct {
@@ -56,14 +60,19 @@ func (s *Session) model(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength >= 0 && r.Header.Get("Content-Encoding") == "" {
 		weight = min(weight, r.ContentLength)
 	}
-	if s.gateway.memory.Acquire(r.Context(), weight) != nil {
-		return
+	for _, memory := range []*semaphore.Weighted{s.memory, s.gateway.memory} {
+		if memory.Acquire(r.Context(), weight) != nil {
+			return
+		}
+		defer memory.Release(weight)
 	}
-	defer s.gateway.memory.Release(weight)
+	patience := http.NewResponseController(w)
+	patience.SetReadDeadline(time.Now().Add(sendDeadline)) //nolint:errcheck // every connection of ours has deadlines
 
 	x := &exchange{s: s, up: up, route: to, started: s.gateway.config.Clock()}
 	x.entry = Entry{Kind: "model", Upstream: up.name, Path: to.path}
 	no := x.prepare(r)
+	patience.SetReadDeadline(time.Time{}) //nolint:errcheck // as above
 	if no == nil {
 		no = x.reserve(r.Context())
 	}

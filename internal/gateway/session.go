@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"golang.org/x/net/netutil"
+	"golang.org/x/sync/semaphore"
 
 	"gaggle/internal/fleet"
 )
@@ -50,6 +51,7 @@ type Session struct {
 	cancel  context.CancelCauseFunc
 	slots   chan struct{}
 	tunnels chan struct{}
+	memory  *semaphore.Weighted
 	script  transcript
 	work    sync.WaitGroup // requests and tunnels under way
 
@@ -92,7 +94,8 @@ func (g *Gateway) Open(ctx context.Context, c SessionConfig) (*Session, error) {
 		return nil, err
 	}
 	s := &Session{gateway: g, config: c, egress: allowed, inner: newPipeListener(),
-		slots: make(chan struct{}, c.Parallel), tunnels: make(chan struct{}, c.Tunnels)}
+		slots: make(chan struct{}, c.Parallel), tunnels: make(chan struct{}, c.Tunnels),
+		memory: semaphore.NewWeighted(max(c.MaxRequest, maxMemory/8))}
 	s.script = transcript{w: c.Transcript, redactor: g.config.Redactor, clock: g.config.Clock}
 	s.ctx, s.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	s.server = &http.Server{

@@ -134,11 +134,12 @@ func (a *Ask) top(key string, v value) {
 	}
 }
 
-// ownTool reports whether a tool of that type is run by the one who sent the request. Any other runs at the provider's.
+// ownTool reports whether a tool of that type is run by the one who sent the request, or only searches the request's
+// own list of tools. Any other runs, fetches or connects to something at the provider's.
 func ownTool(f Format, kind string) bool {
 	switch f {
 	case Messages:
-		for _, own := range [...]string{"bash_", "text_editor_", "computer_", "memory_"} {
+		for _, own := range [...]string{"bash_", "text_editor_", "computer_", "memory_", "tool_search_tool_"} {
 			if strings.HasPrefix(kind, own) {
 				return true
 			}
@@ -148,7 +149,7 @@ func ownTool(f Format, kind string) bool {
 		return kind == "function" || kind == "custom"
 	}
 	switch kind {
-	case "function", "custom", "local_shell", "apply_patch", "namespace":
+	case "function", "custom", "local_shell", "apply_patch", "namespace", "tool_search":
 		return true
 	}
 	return false

@@ -15,7 +15,7 @@ func TestInspect(t *testing.T) {
 		"plain":           {Messages, `{"model":"m","max_tokens":100,"stream":true,"messages":[{"role":"user","content":"hi"}]}`, Ask{Model: "m", MaxOutput: 100, Stream: true}},
 		"other case":      {Messages, `{"model":"m","Model":"M","MODEL":"x"}`, Ask{Model: "m"}},
 		"escaped key":     {Messages, `{"mod\u0065l":"m"}`, Ask{Model: "m"}},
-		"own tools":       {Messages, `{"model":"m","tools":[{"name":"a","input_schema":{}},{"type":"custom","name":"b"},{"type":"bash_20250124"},{"type":"text_editor_20250728"}]}`, Ask{Model: "m"}},
+		"own tools":       {Messages, `{"model":"m","tools":[{"name":"a","input_schema":{}},{"type":"custom","name":"b"},{"type":"bash_20250124"},{"type":"text_editor_20250728"},{"type":"tool_search_tool_regex_20251119"}]}`, Ask{Model: "m"}},
 		"web search":      {Messages, `{"model":"m","tools":[{"type":"web_search_20250305"}]}`, Ask{Model: "m", Hosted: []string{`tool "web_search_20250305"`}}},
 		"web fetch":       {Messages, `{"model":"m","tools":[{"type":"web_fetch_20250910"},{"type":"code_execution_20250825"}]}`, Ask{Model: "m", Hosted: []string{`tool "web_fetch_20250910"`, `tool "code_execution_20250825"`}}},
 		"MCP servers":     {Messages, `{"model":"m","mcp_servers":[{"type":"url","url":"https://evil"}]}`, Ask{Model: "m", Hosted: []string{"mcp_servers"}}},
