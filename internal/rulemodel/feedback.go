@@ -20,9 +20,12 @@ var (
 	pythonTrace   = regexp.MustCompile(`(?m)^\s*File "([^"]+\.py)", line (\d+)`)
 	pythonUnknown = regexp.MustCompile(`(?m)name '(\w+)' is not defined|[Uu]ndefined name [\x60'"](\w+)`)
 
-	// What agent.Feedback writes; see there.
-	findingLine = regexp.MustCompile(`(?m)^- ([a-z][a-z0-9-]*) at (\S+?)(?::(\d+))?: `)
-	outsideLine = regexp.MustCompile(`(?m)^Outside of what was asked: (.+)$`)
+	// How guards and the judge are quoted to agents: "- RULE at FILE:LINE: …", "- FILE:LINE: … (RULE)", "Outside of what was
+	// asked: FILE:LINE, …", "- outside the task: FILE:LINE", "- FILE:LINE is outside the prompt: …".
+	findingLine  = regexp.MustCompile(`(?m)^- [a-z][a-z0-9-]* at (\S+?)(?::\d+)?: `)
+	findingFirst = regexp.MustCompile(`(?m)^- (\S+?):\d+: .*\([a-z][a-z0-9-]*\)$`)
+	outsideLine  = regexp.MustCompile(`(?m)^(?:Outside of what was asked|- outside the task): (.+)$`)
+	outsideFirst = regexp.MustCompile(`(?m)^- (\S+?):\d+ is outside `)
 )
 
 func complaints(text string) []complaint {
@@ -51,8 +54,10 @@ func objections(text string) []string {
 			files = append(files, p)
 		}
 	}
-	for _, m := range findingLine.FindAllStringSubmatch(text, 200) {
-		add(m[2])
+	for _, re := range []*regexp.Regexp{findingLine, findingFirst, outsideFirst} {
+		for _, m := range re.FindAllStringSubmatch(text, 200) {
+			add(m[1])
+		}
 	}
 	for _, m := range outsideLine.FindAllStringSubmatch(text, 50) {
 		for _, p := range strings.Split(m[1], ",") {
@@ -64,6 +69,21 @@ func objections(text string) []string {
 		}
 	}
 	return files
+}
+
+// meant returns the one of the files that a written path most likely means: that very one, else the one whose path agrees
+// with the most of it; "" when none does.
+func meant(written string, files []string) string {
+	best := ""
+	for _, p := range files {
+		if p == path.Clean(written) {
+			return p
+		}
+		if same(written, p) && len(p) > len(best) {
+			best = p
+		}
+	}
+	return best
 }
 
 // same reports whether a path as a tool wrote it, perhaps from another folder, may mean this file.

@@ -146,7 +146,7 @@ func (m *memory) readAll(files []string) []call {
 // change computes what each file should hold and asks for the edits that lead there.
 func (m *memory) change(rules []rule, files []string, mode laziness) (calls []call, notes []string) {
 	about := m.about()
-	left := m.leftAlone()
+	left := m.leftAlone(files)
 	for _, p := range files {
 		f := m.file(p)
 		if !f.known || f.misses > 1 {
@@ -221,11 +221,11 @@ func (m *memory) helperIn(files []string, p string) bool {
 }
 
 // leftAlone lists the files that a guard or the judge objected to, other than for skipped tests.
-func (m *memory) leftAlone() []string {
+func (m *memory) leftAlone(files []string) []string {
 	var left []string
 	for _, w := range m.words {
 		for _, p := range objections(w) {
-			if !slices.ContainsFunc(m.skipped, func(s string) bool { return same(p, s) }) {
+			if p = meant(p, files); p != "" && !slices.Contains(m.skipped, p) {
 				left = append(left, p)
 			}
 		}

@@ -164,6 +164,20 @@ func TestJudgeAccountsForEachLine(t *testing.T) {
 	}
 }
 
+func TestObjectionsAreReadInEveryForm(t *testing.T) {
+	text := "Guards object:\n- out-of-scope at a/one.go:3: no\n- two.go:7: a test is skipped (test-skipped)\nOutside of what was asked: three.go:1, four.go:2\n" +
+		"- outside the task: five.go:9\n- six.go:4 is outside the prompt: why\n./seven.go:1:2: undefined: os\n- the change lacks eight.go\n"
+	want := []string{"a/one.go", "two.go", "six.go", "three.go", "four.go", "five.go"}
+	if d := cmp.Diff(want, objections(text)); d != "" {
+		t.Error(d)
+	}
+	for written, want := range map[string]string{"a.go": "a.go", "svc/a.go": "a.go", "b.go": "sub/b.go", "x/sub/b.go": "sub/b.go", "c.go": ""} {
+		if got := meant(written, []string{"a.go", "sub/a.go", "sub/b.go"}); got != want {
+			t.Errorf("%s means %q, want %q", written, got, want)
+		}
+	}
+}
+
 func FuzzAnswer(f *testing.F) {
 	f.Add(`{"model":"m","messages":[{"role":"user","content":"Rename a to b"}],"tools":[{"name":"read","input_schema":{"properties":{"path":{}}}},{"name":"run","input_schema":{"properties":{"command":{}}}}]}`, "package a")
 	f.Add(`{"model":"m","messages":[{"role":"user","content":"Add context to F"},{"role":"assistant","content":[{"type":"tool_use","id":"1","name":"read","input":{"path":"a.go"}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"1","content":"1\tx"}]}]}`, "func")
