@@ -96,14 +96,15 @@ func TestStreamsThatBreakOff(t *testing.T) {
 		then  func(http.ResponseWriter, *http.Request)
 		known fleet.Tokens // what the provider told
 		clean bool         // the client sees a proper end, as the provider sent one
+		says  string
 	}{
-		"messages, aborted": {0, messagesBegin, abort, fleet.Tokens{Input: 1000, CacheWrite: 200, CacheRead: 3000}, false},
-		"messages, ended":   {0, messagesBegin, end, fleet.Tokens{Input: 1000, CacheWrite: 200, CacheRead: 3000}, true},
-		"messages, silent":  {0, messagesBegin, stop, fleet.Tokens{Input: 1000, CacheWrite: 200, CacheRead: 3000}, false},
-		"messages, error":   {0, messagesBegin, fail, fleet.Tokens{Input: 1000, CacheWrite: 200, CacheRead: 3000}, true},
-		"messages, nothing": {0, "", abort, fleet.Tokens{}, false},
-		"chat, aborted":     {1, chatBegin, abort, fleet.Tokens{}, false},
-		"responses, silent": {2, responsesBegin, stop, fleet.Tokens{}, false},
+		"messages, aborted": {0, messagesBegin, abort, fleet.Tokens{Input: 1000, CacheWrite: 200, CacheRead: 3000}, false, "unexpected EOF"},
+		"messages, ended":   {0, messagesBegin, end, fleet.Tokens{Input: 1000, CacheWrite: 200, CacheRead: 3000}, true, "in the middle"},
+		"messages, silent":  {0, messagesBegin, stop, fleet.Tokens{Input: 1000, CacheWrite: 200, CacheRead: 3000}, false, "stopped in the middle of its answer"},
+		"messages, error":   {0, messagesBegin, fail, fleet.Tokens{Input: 1000, CacheWrite: 200, CacheRead: 3000}, true, "Overloaded"},
+		"messages, nothing": {0, "", abort, fleet.Tokens{}, false, "unexpected EOF"},
+		"chat, aborted":     {1, chatBegin, abort, fleet.Tokens{}, false, "unexpected EOF"},
+		"responses, silent": {2, responsesBegin, stop, fleet.Tokens{}, false, "stopped in the middle of its answer"},
 	} {
 		w := start(t, begins(c.begin, c.then), func(c *Config, _ *SessionConfig) { c.Timeouts.Idle = 50 * time.Millisecond })
 		_, got := w.post(t, kinds[c.kind].path, kinds[c.kind].body)
@@ -120,8 +121,8 @@ func TestStreamsThatBreakOff(t *testing.T) {
 		if strings.Contains(c.begin, "Hello.") && e.Tokens.Output < int64(len("Hello."))/guessOutput {
 			t.Errorf("%s: what was written is not charged: %+v", name, e.Tokens)
 		}
-		if w.session.Trouble() == nil {
-			t.Errorf("%s: no trouble", name)
+		if err := w.session.Trouble(); fleet.CodeOf(err) != fleet.CodeModel || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: trouble %v", name, err)
 		}
 	}
 }

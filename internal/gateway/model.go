@@ -187,11 +187,13 @@ func (x *exchange) reserve(ctx context.Context) *refusal {
 	if !errors.As(err, &e) {
 		e = fleet.Errorf(fleet.CodeInternal, "the budget could not be asked: %w", err)
 	}
-	kind := "invalid_request_error"
-	if x.route.format != wire.Messages && e.Code == fleet.CodeBudget {
-		kind = "insufficient_quota"
+	switch {
+	case e.Code != fleet.CodeBudget && e.Code != fleet.CodePolicy:
+		return &refusal{http.StatusInternalServerError, "api_error", e}
+	case x.route.format != wire.Messages && e.Code == fleet.CodeBudget:
+		return &refusal{http.StatusBadRequest, "insufficient_quota", e}
 	}
-	return &refusal{http.StatusBadRequest, kind, e}
+	return &refusal{http.StatusBadRequest, "invalid_request_error", e}
 }
 
 // read returns the body, unpacked and within the limit.

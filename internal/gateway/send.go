@@ -34,9 +34,15 @@ func (x *exchange) send(w http.ResponseWriter, r *http.Request) {
 	times := x.s.gateway.config.Timeouts
 	ctx, cancel := context.WithCancelCause(x.s.ctx)
 	defer cancel(nil)
-	var sent atomic.Bool
+	var sent, begun atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(i httptrace.WroteRequestInfo) { sent.Store(i.Err == nil) }})
-	watch := time.AfterFunc(times.FirstByte, func() { cancel(errSlow) })
+	watch := time.AfterFunc(times.FirstByte, func() {
+		if begun.Load() {
+			cancel(errIdle)
+		} else {
+			cancel(errSlow)
+		}
+	})
 	defer watch.Stop()
 	// A client that goes away does not end the request at once: how much it cost is told at its end.
 	stop := context.AfterFunc(r.Context(), func() { time.AfterFunc(times.Drain, func() { cancel(errGone) }) })
@@ -48,11 +54,12 @@ func (x *exchange) send(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		watch.Stop()
-		x.lost(w, ctx, sent.Load())
+		x.lost(ctx, w, sent.Load())
 		return
 	}
 	defer res.Body.Close()
 	x.first = x.s.gateway.config.Clock()
+	begun.Store(true)
 	watch.Reset(times.Idle)
 	x.entry.Status = res.StatusCode
 	if res.StatusCode/100 != 2 {
@@ -63,7 +70,7 @@ func (x *exchange) send(w http.ResponseWriter, r *http.Request) {
 		x.copyPlain(w, res)
 		return
 	}
-	whole := x.relay(w, res, ctx, times.Idle, func() { watch.Reset(times.Idle) })
+	whole := x.relay(ctx, w, res, times.Idle, func() { watch.Reset(times.Idle) })
 	if !whole {
 		panic(http.ErrAbortHandler) // the client must not take a broken reply for a whole one
 	}
@@ -103,7 +110,7 @@ func (x *exchange) trip(ctx context.Context, r *http.Request) (*http.Response, e
 }
 
 // lost answers for a provider that did not. When the request had been sent, the reply may have been paid for.
-func (x *exchange) lost(w http.ResponseWriter, ctx context.Context, sent bool) {
+func (x *exchange) lost(ctx context.Context, w http.ResponseWriter, sent bool) {
 	no := refuse(http.StatusBadGateway, "api_error", fleet.CodeModel, "the model's endpoint %s cannot be reached", x.up.name)
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, errSlow):
@@ -184,8 +191,9 @@ type failing struct{}
 func (failing) Read([]byte) (int, error) { return 0, errPack }
 
 // relay passes the reply through as it comes, counts it and settles. It reports whether the client has all of it.
-func (x *exchange) relay(w http.ResponseWriter, res *http.Response, ctx context.Context, idle time.Duration, alive func()) bool {
-	stream := strings.HasPrefix(strings.ToLower(res.Header.Get("Content-Type")), "text/event-stream")
+func (x *exchange) relay(ctx context.Context, w http.ResponseWriter, res *http.Response, idle time.Duration, alive func()) bool {
+	kind := strings.ToLower(res.Header.Get("Content-Type"))
+	stream := strings.HasPrefix(kind, "text/event-stream") || kind == "" && x.ask.Stream
 	counter := wire.NewCounter(x.route.format, stream)
 	guard := x.s.gateway.keys.KnownWriter(w)
 	var out io.WriteCloser = guard
@@ -224,18 +232,7 @@ func (x *exchange) relay(w http.ResponseWriter, res *http.Response, ctx context.
 	flush.SetWriteDeadline(time.Time{}) //nolint:errcheck // the connection is used again
 	count := counter.Count()
 	x.entry.Reply = &count.Reply
-	var trouble error
-	switch cause := context.Cause(ctx); {
-	case errors.Is(err, io.EOF) && (count.Complete || !stream) && count.Failure == "":
-	case count.Failure != "":
-		trouble = fleet.Errorf(fleet.CodeModel, "the model's endpoint %s ended its answer with an error: %.300s", x.up.name, count.Failure)
-	case cause != nil:
-		trouble = fleet.Errorf(fleet.CodeModel, "the model's endpoint %s: %w", x.up.name, cause)
-	case errors.Is(err, io.EOF):
-		trouble = fleet.Errorf(fleet.CodeModel, "the model's endpoint %s ended its answer in the middle", x.up.name)
-	default:
-		trouble = fleet.Errorf(fleet.CodeModel, "the model's endpoint %s: %w", x.up.name, err)
-	}
+	trouble := x.ending(ctx, count, err, stream)
 	if trouble != nil {
 		trouble = x.s.gateway.config.Redactor.Error(trouble)
 		x.entry.Error = trouble.Error()
@@ -243,4 +240,22 @@ func (x *exchange) relay(w http.ResponseWriter, res *http.Response, ctx context.
 	x.s.setTrouble(trouble)
 	x.settle(count)
 	return !gone && errors.Is(err, io.EOF)
+}
+
+// ending says what was wrong with how a reply ended; nil when nothing was.
+func (x *exchange) ending(ctx context.Context, count wire.Count, err error, stream bool) error {
+	cause := context.Cause(ctx)
+	switch {
+	case count.Failure != "":
+		return fleet.Errorf(fleet.CodeModel, "the model's endpoint %s ended its answer with an error: %.300s", x.up.name, count.Failure)
+	case errors.Is(err, io.EOF) && (count.Complete || !stream):
+		return nil
+	case errors.Is(err, io.EOF):
+		return fleet.Errorf(fleet.CodeModel, "the model's endpoint %s ended its answer in the middle", x.up.name)
+	case errors.Is(cause, errIdle):
+		return fleet.Errorf(fleet.CodeModel, "the model's endpoint %s: %w", x.up.name, cause)
+	case cause != nil:
+		return fleet.Errorf(fleet.CodeInterrupted, "a request to the model was stopped: %w", cause)
+	}
+	return fleet.Errorf(fleet.CodeModel, "the model's endpoint %s: %w", x.up.name, err)
 }
