@@ -120,7 +120,8 @@ func plural(n int, what string) string {
 // that newly fails is run once more, and passes when the second run has nothing new to say: then it is
 // flaky, and the report says so.
 func After(ctx context.Context, exec Exec, verifiers []Verifier, base fleet.Report, rerun bool) (fleet.Report, error) {
-	report, err := Run(ctx, exec, verifiers)
+	steps := map[string]*fleet.Check{}
+	report, err := run(ctx, exec, verifiers, steps)
 	if err != nil {
 		return report, err
 	}
@@ -132,7 +133,7 @@ func After(ctx context.Context, exec Exec, verifiers []Verifier, base fleet.Repo
 		if v.Kind != Test || out.Checks[i].Outcome != fleet.CheckFailed {
 			continue
 		}
-		again, err := Run(ctx, exec, verifiers[i:i+1])
+		again, err := run(ctx, exec, verifiers[i:i+1], steps)
 		if err != nil {
 			return out, err
 		}

@@ -186,13 +186,19 @@ func (t *tree) install(m manager) (warm, setup []Step) {
 	case "bun":
 		argv = []string{"bun", "install", "--frozen-lockfile", "--ignore-scripts"}
 	}
-	script := "test -e node_modules || test -e .pnp.cjs || exec " + words(argv)
 	warm = []Step{{Argv: argv, Dir: m.root, Env: env, Cache: m.name, Executes: executes}}
-	setup = []Step{{Argv: []string{"sh", "-c", script}, Dir: m.root, Env: env, Cache: m.name, Executes: executes}}
+	if t.isDir(path.Join(m.root, "node_modules")) || t.has(path.Join(m.root, ".pnp.cjs")) {
+		return warm, nil // the repository holds its packages
+	}
+	script := "exec " + words(argv)
+	if m.name == "npm" {
+		script = npmCache + script
+	}
+	setup = []Step{{Name: words(argv), Argv: fresh(script, "node_modules", ".pnp.cjs"), Dir: m.root, Env: env, Cache: m.name, Executes: executes}}
 	if m.name == "npm" && strings.Contains(string(t.read(path.Join(m.root, m.lock))), `"hasInstallScript": true`) {
 		// Some packages compile or unpack themselves when installed. That is other people's code: it runs in the sandbox, without network.
 		again := "test -e node_modules/.gaggle-rebuilt || { npm rebuild && touch node_modules/.gaggle-rebuilt; }"
-		setup = append(setup, Step{Argv: []string{"sh", "-c", again}, Dir: m.root, Cache: m.name, Executes: true, Optional: true})
+		setup = append(setup, Step{Name: "npm rebuild", Argv: []string{"sh", "-c", again}, Dir: m.root, Cache: m.name, Executes: true, Optional: true})
 	}
 	return warm, setup
 }

@@ -103,7 +103,7 @@ func (t *tree) pythonProject(at string) []Verifier {
 	var found []Verifier
 	var tools []string
 	add := func(name string, kind Kind, argv ...string) {
-		found = append(found, Verifier{Name: name, Kind: kind, Source: source, Tool: "python", Dir: at, Argv: argv, Path: []string{path.Join(at, ".venv/bin")},
+		found = append(found, Verifier{Name: name, Kind: kind, Source: source, Tool: "python", Dir: at, Argv: argv,
 			Scratch: scratch(at, ".venv/", "__pycache__/", "*.pyc", ".pytest_cache/", ".mypy_cache/", ".ruff_cache/", ".coverage", ".coverage.*", "*.egg-info/", ".eggs/")})
 	}
 	add("python compile", Build, "python3", "-m", "compileall", "-q", "-f", "-x", `(^|/)(\.?venv|\.tox|\.nox|\.git|node_modules|site-packages|testdata|fixtures|templates|\{\{[^/]*)(/|$)`, ".")
@@ -143,6 +143,9 @@ func (t *tree) pythonProject(at string) []Verifier {
 		v := &found[i]
 		if v.Kind != Build {
 			v.Warm, v.Setup = warm, setup
+			if len(setup) > 0 { // else nothing would remove a .venv that came with the diff
+				v.Path = []string{path.Join(at, ".venv/bin")}
+			}
 		}
 		if v.Kind == Test {
 			v.Env = map[string]string{"PYTHONPATH": "."}
@@ -163,6 +166,9 @@ var requirementFiles = []string{
 
 // plainRequirement is a name with versions and markers: no option, no URL, no path.
 var plainRequirement = regexp.MustCompile(`^[A-Za-z0-9][\w.-]*(\[[\w, -]*\])?\s*(\(?[<>=!~^ ][^@/\\:;&|$` + "`" + `]*)?(;[^@/\\&|$` + "`" + `]*)?$`)
+
+// wheels is a shell prologue that chooses the folder in which the packages lie.
+const wheels = `PIP_FIND_LINKS="${PIP_FIND_LINKS:-$HOME/.cache/pip/wheels}"; export PIP_FIND_LINKS; `
 
 // pythonInstall makes a virtual environment of what the project declares. Where that is written as plain requirements, wheels are enough and
 // nothing of anybody's runs; requirement files and setup.py can say anything, so then the step says that it executes.
@@ -191,18 +197,17 @@ func (t *tree) pythonInstall(at string, pyproject, cfg []byte, tools []string) (
 		return nil, nil
 	}
 	args = append(args, tools...)
-	const wheels = `"${PIP_WHEELS:-$HOME/.cache/pip/wheels}"`
 	binary := " --only-binary=:all:"
 	if executes {
 		binary = ""
 	}
-	download := "mkdir -p " + wheels + " && exec python3 -m pip download --quiet" + binary + " --dest " + wheels + " " + words(args)
-	install := "test -e .venv || { python3 -m venv --system-site-packages .venv && .venv/bin/python3 -m pip install --quiet --no-index --find-links " + wheels + " " + words(args) + "; }"
+	download := wheels + `mkdir -p "$PIP_FIND_LINKS" && exec python3 -m pip download --quiet` + binary + ` --dest "$PIP_FIND_LINKS" ` + words(args)
+	install := wheels + "python3 -m venv --system-site-packages .venv && .venv/bin/python3 -m pip install --quiet --no-index " + words(args)
 	if t.first(at, "setup.py", "pyproject.toml") != "" {
 		install += " && { .venv/bin/python3 -m pip install --quiet --no-index --no-deps --no-build-isolation -e . || true; }" // for entry points and version metadata
 	}
-	warm = []Step{{Argv: []string{"sh", "-c", download}, Dir: at, Cache: "pip", Executes: executes, Optional: true}}
-	setup = []Step{{Argv: []string{"sh", "-c", install}, Dir: at, Cache: "pip", Executes: true, Optional: true}}
+	warm = []Step{{Name: "pip download " + words(args), Argv: []string{"sh", "-c", download}, Dir: at, Cache: "pip", Executes: executes, Optional: true}}
+	setup = []Step{{Name: "pip install " + words(args), Argv: fresh(install, ".venv"), Dir: at, Cache: "pip", Executes: true, Optional: true}}
 	return warm, setup
 }
 

@@ -31,6 +31,7 @@ const (
 	scripts = `{"name": "shop", "scripts": {"build": "tsc", "lint": "eslint .", "typecheck": "tsc --noEmit", "test": "jest"}, "devDependencies": {"jest": "^29"}}`
 	mvnArgs = "-B -ntp -fae -Dstyle.color=never -DskipITs -Dgpg.skip -Dmaven.javadoc.skip=true"
 	compile = `python3 -m compileall -q -f -x '(^|/)(\.?venv|\.tox|\.nox|\.git|node_modules|site-packages|testdata|fixtures|templates|\{\{[^/]*)(/|$)' .`
+	wheels  = `PIP_FIND_LINKS="${PIP_FIND_LINKS:-$HOME/.cache/pip/wheels}"; export PIP_FIND_LINKS; mkdir -p "$PIP_FIND_LINKS" && exec python3 -m pip download --quiet`
 	pytest  = "python3 -m pytest -rfE --color=no --continue-on-collection-errors"
 )
 
@@ -144,16 +145,21 @@ func TestWarmStepsSayWhatTheyExecute(t *testing.T) {
 		{"Cargo with a toolchain of its own", map[string]string{"Cargo.toml": "[package]\n", "rust-toolchain.toml": "[toolchain]\npath='evil'"}, "cargo fetch", true},
 		{"Maven", map[string]string{"pom.xml": "<project/>"}, "mvn " + mvnArgs + " -Dmaven.test.failure.ignore=true verify", true},
 		{"plain requirements", map[string]string{"requirements.txt": "flask>=2 # web\nredis[hiredis]==5.0 ; python_version >= '3.8'\n", "test_a.py": "import pytest"},
-			`mkdir -p "${PIP_WHEELS:-$HOME/.cache/pip/wheels}" && exec python3 -m pip download --quiet --only-binary=:all: --dest "${PIP_WHEELS:-$HOME/.cache/pip/wheels}" -r requirements.txt pytest`, false},
+			wheels + ` --only-binary=:all: --dest "$PIP_FIND_LINKS" -r requirements.txt pytest`, false},
 		{"requirements that execute", map[string]string{"requirements.txt": "-e .\n", "test_a.py": "import pytest"},
-			`mkdir -p "${PIP_WHEELS:-$HOME/.cache/pip/wheels}" && exec python3 -m pip download --quiet --dest "${PIP_WHEELS:-$HOME/.cache/pip/wheels}" -r requirements.txt pytest`, true},
+			wheels + ` --dest "$PIP_FIND_LINKS" -r requirements.txt pytest`, true},
 		{"declared dependencies", map[string]string{"pyproject.toml": "[project]\ndependencies = [\n  \"flask>=2\", # web\n  'x @ https://evil.example/x.zip',\n  \"$(touch owned)\",\n]\n[project.optional-dependencies]\ntest = ['hypothesis']\ndocs = ['sphinx']\n", "test_a.py": "import pytest"},
-			`mkdir -p "${PIP_WHEELS:-$HOME/.cache/pip/wheels}" && exec python3 -m pip download --quiet --only-binary=:all: --dest "${PIP_WHEELS:-$HOME/.cache/pip/wheels}" 'flask>=2' hypothesis pytest`, false},
+			wheels + ` --only-binary=:all: --dest "$PIP_FIND_LINKS" 'flask>=2' hypothesis pytest`, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			steps := verify.WarmSteps(verify.Detect(tree(c.files), "."))
-			if len(steps) != 1 {
+			if len(steps) == 0 || len(steps) > 1 && !steps[1].Local {
 				t.Fatalf("%+v", steps)
+			}
+			for _, step := range steps[1:] {
+				if step.Executes {
+					t.Errorf("%+v", step)
+				}
 			}
 			line := (verify.Verifier{Dir: steps[0].Dir, Argv: steps[0].Argv}).Command()
 			if line != c.want || steps[0].Executes != c.executes {
@@ -161,7 +167,7 @@ func TestWarmStepsSayWhatTheyExecute(t *testing.T) {
 			}
 		})
 	}
-	if steps := verify.WarmSteps(verify.Detect(tree(map[string]string{"go.mod": "module a\n", "vendor/modules.txt": ""}), ".")); len(steps) != 0 {
+	if steps := verify.WarmSteps(verify.Detect(tree(map[string]string{"go.mod": "module a\n", "vendor/modules.txt": ""}), ".")); len(steps) == 0 || !steps[0].Local {
 		t.Errorf("a vendored module has %+v", steps)
 	}
 }

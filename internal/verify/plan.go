@@ -48,7 +48,7 @@ func (p Plan) Run(ctx context.Context, exec Exec) (fleet.Report, error) {
 	if p.Base != nil {
 		base = *p.Base
 	}
-	return After(ctx, exec, p.Verifiers, base, false)
+	return After(ctx, exec, kept(p.Verifiers), base, false)
 }
 
 // Text renders a report for an agent or a person: one line for a check that is fine, the distilled lines of one that is not. A failure that an earlier

@@ -20,8 +20,12 @@ func clean(dir string) string { return path.Clean(cmp.Or(dir, ".")) }
 // Run runs the verifiers one after the other and reports what each found, in their order, as if nothing were known of the base. An
 // error means that the machine is broken or the context is done; the report then holds what was found until then.
 func Run(ctx context.Context, exec Exec, verifiers []Verifier) (fleet.Report, error) {
+	return run(ctx, exec, verifiers, map[string]*fleet.Check{})
+}
+
+// run is Run; steps holds what became of setup steps: the check of one that failed, nil for one that went well.
+func run(ctx context.Context, exec Exec, verifiers []Verifier, steps map[string]*fleet.Check) (fleet.Report, error) {
 	var report fleet.Report
-	steps := map[string]*fleet.Check{} // of steps that failed; nil for one that went well
 	for _, v := range verifiers {
 		check, err := one(ctx, exec, v, steps)
 		if err != nil {
@@ -32,9 +36,9 @@ func Run(ctx context.Context, exec Exec, verifiers []Verifier) (fleet.Report, er
 	return report, nil
 }
 
-func one(ctx context.Context, exec Exec, v Verifier, done map[string]*fleet.Check) (fleet.Check, error) {
+func one(ctx context.Context, exec Exec, v Verifier, steps map[string]*fleet.Check) (fleet.Check, error) {
 	for _, step := range v.Setup {
-		failed, ran := done[step.id()]
+		failed, ran := steps[step.id()]
 		if !ran {
 			check, err := prepare(ctx, exec, v, step)
 			if err != nil {
@@ -43,7 +47,7 @@ func one(ctx context.Context, exec Exec, v Verifier, done map[string]*fleet.Chec
 			if check.Outcome != fleet.Passed {
 				failed = &check
 			}
-			done[step.id()] = failed
+			steps[step.id()] = failed
 		}
 		if failed != nil && !step.Optional {
 			check := *failed
@@ -66,7 +70,7 @@ func prepare(ctx context.Context, exec Exec, v Verifier, step Step) (fleet.Check
 	}
 	check := judge(v, step.Argv, clean(step.Dir), v.Tool, out)
 	if check.Outcome == fleet.CheckFailed {
-		head := "preparing with `" + shorten(commandLine(clean(step.Dir), step.Argv), 120) + "` failed:"
+		head := "preparing with `" + shorten(cmp.Or(step.Name, commandLine(clean(step.Dir), step.Argv)), 120) + "` failed:"
 		check.Lines = append([]string{head}, check.Lines[:min(len(check.Lines), distill.MaxLines-1)]...)
 		for i := range check.Failures {
 			check.Failures[i].Key = "setup: " + check.Failures[i].Key

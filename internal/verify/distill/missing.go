@@ -10,7 +10,7 @@ var absent = []struct {
 	what string // what is missing, "$1" for the group
 }{
 	{"", regexp.MustCompile(`^(?:/bin/|/usr/bin/)?(?:ba|da|z|k)?sh: (?:line )?\d*:? ?([^\s:]+): (?:command )?not found$`), "$1"},
-	{"", regexp.MustCompile(`^(?:/\S+/)?(?:ba|da|z|k)?sh: \d+: ([^\s:]+): not found$`), "$1"},
+	{"", regexp.MustCompile(`^(?:/\S+/)?(?:ba|da|z|k)?sh: \d+: (?:exec: )?([^\s:]+): not found$`), "$1"},
 	{"", regexp.MustCompile(`^\S+: line \d+: ([^\s:]+): (?:command not found|No such file or directory)$`), "$1"},
 	{"", regexp.MustCompile(`^(?:make|gmake)(?:\[\d+\])?: ([^\s:]+): (?:No such file or directory|Command not found|Permission denied)$`), "$1"},
 	{"", regexp.MustCompile(`^(?:/usr/bin/)?env: ['‘]?([^'’:]+)['’]?: No such file or directory$`), "$1"},

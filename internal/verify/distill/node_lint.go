@@ -173,7 +173,7 @@ func readNodeCrash(d *document) {
 
 var (
 	npmSays  = regexp.MustCompile(`^npm (?:error|ERR!) (.+)$`)
-	npmNoise = regexp.MustCompile(`^(?:A complete log|To see a list|npm run|Lifecycle script|path |command |workspace |location |cwd |errno |syscall |Clean install|Usage:|npm ci|Options:|\[|\s|Run "npm help|aliases:|in workspace|code \S+$|Test failed\.)|^\s*$|^--|^-\w, `)
+	npmNoise = regexp.MustCompile(`^(?:A complete log|Log files were not written|enoent$|enoent This is related|To see a list|npm run|Lifecycle script|path |command |workspace |location |cwd |errno |syscall |Clean install|Usage:|npm ci|Options:|\[|\s|Run "npm help|aliases:|in workspace|code \S+$|Test failed\.)|^\s*$|^--|^-\w, `)
 	pnpmSays = regexp.MustCompile(`^\s*(?:ERR_PNPM_\w+)\s+(.*)$|^\s*ELIFECYCLE\s+(.*)$`)
 	yarnSays = regexp.MustCompile(`^(?:error |➤ YN\d+: (?:│ )?(?:\S+@\S+ )?)(.*)$`)
 )
