@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"gaggle/internal/fleet"
 	"gaggle/internal/gateway"
 	"gaggle/internal/spec"
 	"gaggle/internal/store"
@@ -25,8 +26,8 @@ func (e *Engine) meter(ctx context.Context, c *spec.Campaign, target, attempt in
 	if err != nil {
 		return nil, err
 	}
-	perTarget := gateway.NewBudget(gateway.BudgetConfig{Name: "target", Limit: c.Limits.TargetCost, Spent: spent.Cost, Parent: campaign})
-	return gateway.NewBudget(gateway.BudgetConfig{Name: "attempt", Limit: c.Limits.Cost, Parent: perTarget, Record: func(ctx context.Context, b gateway.Bill) error {
+	perTarget := gateway.NewBudget(gateway.BudgetConfig{Name: "target", Key: "limits.targetCost", Limit: c.Limits.TargetCost, Spent: spent.Cost, Parent: campaign})
+	return gateway.NewBudget(gateway.BudgetConfig{Name: "attempt", Key: "limits.cost", Limit: c.Limits.Cost, Parent: perTarget, Record: func(ctx context.Context, b gateway.Bill) error {
 		return e.store.Charge(ctx, b.Cost, b.Tokens.Total(), ScopeCampaign(c.Metadata.Name), scopeTarget(target), scopeAttempt(attempt))
 	}}), nil
 }
@@ -41,7 +42,10 @@ func (e *Engine) campaignBudget(ctx context.Context, c *spec.Campaign) (*gateway
 	defer e.mu.Unlock()
 	b := e.budgets[name]
 	if b == nil || b.Limit != c.Limits.CampaignCost {
-		b = gateway.NewBudget(gateway.BudgetConfig{Name: "campaign", Limit: c.Limits.CampaignCost, Spent: spent.Cost})
+		b = gateway.NewBudget(gateway.BudgetConfig{Name: "campaign", Key: "limits.campaignCost", Limit: c.Limits.CampaignCost, Spent: spent.Cost, Total: func(ctx context.Context) (fleet.Money, error) {
+			all, err := e.store.Spent(ctx, ScopeCampaign(name)) // other workers spend it too
+			return all.Cost, err
+		}})
 		e.budgets[name] = b
 	}
 	return b, nil

@@ -7,20 +7,23 @@ import (
 	"slices"
 
 	"gaggle/internal/fleet"
+	"gaggle/internal/rollout"
 	"gaggle/internal/spec"
 	"gaggle/internal/store"
 )
 
-// Plan is a campaign with the targets that planning chose, in the order of their waves.
+// Plan is a campaign with the targets that planning chose, in the order in which waves take them.
 type Plan struct {
 	Spec    *spec.Campaign
-	Targets []fleet.Target
-	Waves   []int // sizes, summing up to len(Targets)
+	Targets []fleet.Target // their waves are dealt by Start
 	DryRun  bool
+	// Partial says that the targets are a part of those that match (--limit, --only): the others wait for another run.
+	Partial bool
 }
 
-// Start stores the campaign, or brings the stored one up to the plan: new targets are added to its last wave, pending ones that no
-// longer match are skipped, and targets at rest whose change is new stay at rest until Rerun. It moves nothing else.
+// Start stores the campaign, or brings the stored one up to the plan. Waves that are open keep their targets; everything
+// that is still pending, and what is new, is dealt into the waves after them. Pending targets that no longer match are
+// skipped; targets at rest stay there until Retry or Rerun.
 func (e *Engine) Start(ctx context.Context, p Plan, actor string) error {
 	data, err := json.Marshal(p.Spec)
 	if err != nil {
@@ -31,57 +34,141 @@ func (e *Engine) Start(ctx context.Context, p Plan, actor string) error {
 		row, err := tx.Campaign(ctx, name)
 		switch {
 		case err != nil && fleet.CodeOf(err) == fleet.CodeNotFound:
-			row = store.Campaign{Name: name, File: p.Spec.File, Spec: string(data), ChangeHash: p.Spec.ChangeHash(), State: fleet.CampaignActive, DryRun: p.DryRun, Waves: p.Waves}
+			row = store.Campaign{Name: name, File: p.Spec.File, Spec: string(data), ChangeHash: p.Spec.ChangeHash(), State: fleet.CampaignActive, DryRun: p.DryRun}
+			fresh, waves := deal(p, row, nil)
+			row.Waves = waves
 			if err := tx.AddCampaign(ctx, &row); err != nil {
 				return err
 			}
-			if err := tx.Record(ctx, store.Event{Campaign: name, Kind: "campaign", Actor: actor, Message: fmt.Sprintf("started with %d targets in %d waves", len(p.Targets), len(p.Waves))}); err != nil {
+			if err := tx.Record(ctx, store.Event{Campaign: name, Kind: "campaign", Actor: actor, Message: fmt.Sprintf("started with %d targets in %d waves", len(fresh), len(waves))}); err != nil {
 				return err
 			}
+			_, err = tx.AddTargets(ctx, fresh)
+			return err
 		case err != nil:
 			return err
 		case row.State == fleet.CampaignCanceled:
 			return &fleet.Error{Code: fleet.CodeConflict, Message: fmt.Sprintf("campaign %q was canceled", name), Hint: "give the file another metadata.name to start anew"}
-		default:
-			if err := e.update(ctx, tx, &row, p, string(data), actor); err != nil {
-				return err
-			}
 		}
-		_, err = tx.AddTargets(ctx, p.Targets)
-		return err
+		return e.update(ctx, tx, &row, p, string(data), actor)
 	})
+}
+
+func (p Plan) components() map[string]bool {
+	set := make(map[string]bool, len(p.Targets))
+	for _, t := range p.Targets {
+		set[t.Component] = true
+	}
+	return set
+}
+
+// place is where a target of a stored campaign is.
+type place struct {
+	id    int64
+	state fleet.State
+	wave  int
+}
+
+// deal gives each target of the plan that has not had its turn a wave, and returns those that are new to the campaign and the
+// waves' sizes. Places are changed to where pending targets belong now.
+func deal(p Plan, row store.Campaign, places map[string]*place) (fresh []fleet.Target, sizes []int) {
+	waves := make([]rollout.Wave, len(p.Spec.Rollout.Waves))
+	for i, w := range p.Spec.Rollout.Waves {
+		waves[i] = rollout.Wave(w)
+	}
+	planned := p.components()
+	had, last := 0, -1 // targets that had their turn, and the last wave that holds one
+	used := map[int]int{}
+	for ref, at := range places {
+		if at.state == fleet.Pending && p.Partial && !planned[ref] {
+			continue
+		}
+		if at.state != fleet.Pending || at.wave < row.OpenWaves {
+			had++
+			used[at.wave]++
+			last = max(last, at.wave)
+		}
+	}
+	var waiting []*fleet.Target
+	for i := range p.Targets {
+		at := places[p.Targets[i].Component]
+		if at == nil || at.state == fleet.Skipped || at.state == fleet.Pending && at.wave >= row.OpenWaves {
+			waiting = append(waiting, &p.Targets[i])
+		}
+	}
+	sizes = rollout.Sizes(had+len(waiting), waves)
+	for len(sizes) <= last {
+		sizes = append(sizes, 0)
+	}
+	next := min(row.OpenWaves, max(len(sizes)-1, 0))
+	for _, t := range waiting {
+		for next < len(sizes)-1 && used[next] >= sizes[next] {
+			next++
+		}
+		used[next]++
+		t.Wave = next
+		if at := places[t.Component]; at != nil {
+			at.wave = next
+		} else {
+			fresh = append(fresh, *t)
+		}
+	}
+	for i := range sizes {
+		sizes[i] = used[i]
+	}
+	return fresh, sizes
 }
 
 // update brings a stored campaign up to a new plan.
 func (e *Engine) update(ctx context.Context, tx *store.Tx, row *store.Campaign, p Plan, data, actor string) error {
-	wasDry := row.DryRun
-	changed := row.Spec != data || row.DryRun != p.DryRun || row.State == fleet.CampaignDone || !slices.Equal(row.Waves, p.Waves)
-	row.File, row.Spec, row.ChangeHash, row.DryRun, row.Waves = p.Spec.File, data, p.Spec.ChangeHash(), p.DryRun, p.Waves
-	if row.State == fleet.CampaignDone {
-		row.State, row.Reason, row.Message = fleet.CampaignActive, "", ""
+	places, planned := map[string]*place{}, p.components()
+	if row.DryRun && !p.DryRun {
+		// What the dry run made is proposed wave by wave, like everything else.
+		row.OpenWaves, row.ApprovedWave, row.AskedWave = 0, 0, 0
 	}
-	row.OpenWaves = min(row.OpenWaves, len(row.Waves))
-	if changed {
-		if err := tx.SaveCampaign(ctx, row, actor, fmt.Sprintf("planned again: %d targets in %d waves", len(p.Targets), len(p.Waves))); err != nil {
-			return err
-		}
+	if err := tx.EachTarget(ctx, store.Filter{Campaign: row.Name}, func(t fleet.Target) error {
+		places[t.Component] = &place{t.ID, t.State, t.Wave}
+		return nil
+	}); err != nil {
+		return err
 	}
-	wanted := make(map[string]int, len(p.Targets))
-	for _, t := range p.Targets {
-		wanted[t.Component] = t.Wave
+	was := make(map[string]int, len(places))
+	for ref, at := range places {
+		was[ref] = at.wave
 	}
-	return tx.EachTarget(ctx, store.Filter{Campaign: row.Name, States: []fleet.State{fleet.Pending, fleet.Ready, fleet.Skipped}}, func(t fleet.Target) error {
-		wave, in := wanted[t.Component]
+	fresh, sizes := deal(p, *row, places)
+	changed := row.Spec != data || row.DryRun != p.DryRun || !slices.Equal(row.Waves, sizes)
+	if err := tx.EachTarget(ctx, store.Filter{Campaign: row.Name, States: []fleet.State{fleet.Pending, fleet.Skipped}}, func(t fleet.Target) error {
+		at := places[t.Component]
 		switch {
-		case t.State == fleet.Pending && !in:
+		case t.State == fleet.Skipped && planned[t.Component]:
+			changed = true
+			t.Wave = at.wave
+			return tx.Move(ctx, &t, store.Move{To: fleet.Pending, Actor: actor, Message: "it matches again"})
+		case t.State == fleet.Skipped:
+		case !planned[t.Component] && p.Partial:
+			return tx.SetWave(ctx, t.ID, len(sizes)) // behind the last wave, until a run that means it
+		case !planned[t.Component] && !p.Partial:
+			changed = true
 			return tx.Move(ctx, &t, store.Move{To: fleet.Skipped, Actor: actor, Reason: fleet.CodeNotFound, Message: "it no longer matches"})
-		case t.State == fleet.Pending && wave != t.Wave:
-			return tx.SetWave(ctx, t.ID, wave)
-		case t.State == fleet.Ready && wasDry && !p.DryRun:
-			return tx.Wake(ctx, store.Job{Target: t.ID, Campaign: row.Name, Lane: store.LaneSteps})
+		case at.wave != was[t.Component]:
+			return tx.SetWave(ctx, t.ID, at.wave)
 		}
 		return nil
-	})
+	}); err != nil {
+		return err
+	}
+	if _, err := tx.AddTargets(ctx, fresh); err != nil {
+		return err
+	}
+	if row.State == fleet.CampaignDone && changed {
+		row.State, row.Reason, row.Message = fleet.CampaignActive, "", ""
+	}
+	if !changed && len(fresh) == 0 {
+		return nil
+	}
+	row.File, row.Spec, row.ChangeHash, row.DryRun, row.Waves = p.Spec.File, data, p.Spec.ChangeHash(), p.DryRun, sizes
+	return tx.SaveCampaign(ctx, row, actor, fmt.Sprintf("planned again: %d targets in %d waves, %d of them new", len(p.Targets), len(sizes), len(fresh)))
 }
 
 // Selection says which of a campaign's targets a command concerns.

@@ -131,6 +131,9 @@ var suite = map[string]func(*testing.T, *world){
 	"planning again adds and skips":                         testPlanningAgainAddsAndSkips,
 	"approval by wave":                                      testApprovalByWave,
 	"approval by target":                                    testApprovalByTarget,
+	"a dry run is proposed in waves":                        testADryRunIsProposedInWaves,
+	"planning again never refills an open wave":             testPlanningAgainNeverRefillsAnOpenWave,
+	"a part of a plan leaves the others":                    testAPartOfAPlanLeavesTheOthersPending,
 }
 
 func TestOnSQLite(t *testing.T) {
@@ -149,28 +152,22 @@ change: {run: "true"}
 %s
 `
 
-// plan makes a repository and a component for each name and a campaign over all of them, in waves of the sizes given.
-func (w *world) plan(t testing.TB, more string, waves []int, names ...string) engine.Plan {
+// plan makes a repository and a component for each name and a campaign over all of them.
+func (w *world) plan(t testing.TB, more string, names ...string) engine.Plan {
 	t.Helper()
 	c, err := spec.Parse("demo.yaml", []byte(fmt.Sprintf(file, more)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := engine.Plan{Spec: c, Waves: waves}
+	p := engine.Plan{Spec: c}
 	if err := w.store.Tx(t.Context(), func(tx *store.Tx) error {
-		wave, room := 0, waves[0]
 		for _, name := range names {
-			if room == 0 {
-				wave++
-				room = waves[wave]
-			}
-			room--
 			ref := fleet.Ref("component", "", name)
 			comp := fleet.Component{Ref: ref, Name: name, Namespace: "default", Repository: name, Path: "."}
 			if err := tx.PutRepository(t.Context(), store.RepositoryInventory{Repository: fleet.Repository{Name: name, Forge: "local", Tree: "t"}, Components: []fleet.Component{comp}}); err != nil {
 				return err
 			}
-			p.Targets = append(p.Targets, fleet.Target{Campaign: "demo", Component: ref, Repository: name, Path: ".", Wave: wave, Branch: "gaggle/demo"})
+			p.Targets = append(p.Targets, fleet.Target{Campaign: "demo", Component: ref, Repository: name, Path: ".", Branch: "gaggle/demo"})
 		}
 		return nil
 	}); err != nil {
@@ -214,7 +211,7 @@ func (w *world) expect(t testing.TB, want map[fleet.State]int) {
 }
 
 func testRunTakesEveryTargetToARest(t *testing.T, w *world) {
-	w.start(t, w.plan(t, "rollout: {gate: {success: 0}}", []int{4}, "a", "same", "bad", "b"))
+	w.start(t, w.plan(t, "rollout: {gate: {success: 0}}", "a", "same", "bad", "b"))
 	waits := w.run(t)
 	w.expect(t, map[fleet.State]int{fleet.Proposed: 2, fleet.Unchanged: 1, fleet.Failed: 1})
 	if len(waits) != 1 || !strings.Contains(waits[0].Message, "2 pull requests are open") {
@@ -235,7 +232,7 @@ func testRunTakesEveryTargetToARest(t *testing.T, w *world) {
 }
 
 func testWavesWaitForTheirGate(t *testing.T, w *world) {
-	w.start(t, w.plan(t, "rollout: {waves: [1, 100%], gate: {merged: 1}}", []int{1, 2}, "a", "b", "c"))
+	w.start(t, w.plan(t, "rollout: {waves: [1, 100%], gate: {merged: 1}}", "a", "b", "c"))
 	waits := w.run(t)
 	w.expect(t, map[fleet.State]int{fleet.Proposed: 1, fleet.Pending: 2})
 	if len(waits) != 1 || !strings.Contains(waits[0].Message, "wave 2 of 2 waits") {
@@ -247,7 +244,7 @@ func testWavesWaitForTheirGate(t *testing.T, w *world) {
 }
 
 func testAFailingWavePausesTheCampaign(t *testing.T, w *world) {
-	w.start(t, w.plan(t, "rollout: {waves: [1, 100%]}", []int{1, 1}, "bad", "b"))
+	w.start(t, w.plan(t, "rollout: {waves: [1, 100%]}", "bad", "b"))
 	waits := w.run(t)
 	w.expect(t, map[fleet.State]int{fleet.Failed: 1, fleet.Pending: 1})
 	if len(waits) != 1 || !strings.HasPrefix(waits[0].Message, "paused: ") {
@@ -256,7 +253,7 @@ func testAFailingWavePausesTheCampaign(t *testing.T, w *world) {
 }
 
 func testADryRunEndsReadyAndIsNotPaidTwice(t *testing.T, w *world) {
-	p := w.plan(t, "", []int{2}, "a", "b")
+	p := w.plan(t, "", "a", "b")
 	p.DryRun = true
 	w.start(t, p)
 	w.run(t)
@@ -277,7 +274,7 @@ func testApprovalByWave(t *testing.T, w *world)   { testApproval(t, w, "wave") }
 func testApprovalByTarget(t *testing.T, w *world) { testApproval(t, w, "target") }
 
 func testApproval(t *testing.T, w *world, kind string) {
-	w.start(t, w.plan(t, "rollout: {approval: "+kind+"}", []int{3}, "a", "b", "c"))
+	w.start(t, w.plan(t, "rollout: {approval: "+kind+"}", "a", "b", "c"))
 	waits := w.run(t)
 	w.expect(t, map[fleet.State]int{fleet.Ready: 3})
 	if len(waits) != 1 || !strings.Contains(waits[0].Message, "approv") {
@@ -297,7 +294,7 @@ func testApproval(t *testing.T, w *world, kind string) {
 
 func testStoppingTakesAttemptsBackAndTheNextRunResumes(t *testing.T, w *world) {
 	w.changer.block = make(chan struct{})
-	w.start(t, w.plan(t, "", []int{3}, "a", "b", "c"))
+	w.start(t, w.plan(t, "", "a", "b", "c"))
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
 		for {
@@ -326,7 +323,7 @@ func testStoppingTakesAttemptsBackAndTheNextRunResumes(t *testing.T, w *world) {
 
 func testRetryRerunPauseResumeCancel(t *testing.T, w *world) {
 	ctx := t.Context()
-	w.start(t, w.plan(t, "rollout: {gate: {success: 0}}", []int{4}, "a", "bad1", "bad2", "same"))
+	w.start(t, w.plan(t, "rollout: {gate: {success: 0}}", "a", "bad1", "bad2", "same"))
 	w.run(t)
 	w.expect(t, map[fleet.State]int{fleet.Proposed: 1, fleet.Failed: 2, fleet.Unchanged: 1})
 	if _, err := w.engine.Retry(ctx, engine.Selection{Campaign: "demo", Components: []string{"component:default/none"}}, "ann"); fleet.CodeOf(err) != fleet.CodeNotFound {
@@ -366,7 +363,7 @@ func testRetryRerunPauseResumeCancel(t *testing.T, w *world) {
 
 func testCancelReachesTheAttempt(t *testing.T, w *world) {
 	w.changer.block = make(chan struct{})
-	w.start(t, w.plan(t, "", []int{1}, "a"))
+	w.start(t, w.plan(t, "", "a"))
 	done := make(chan error, 1)
 	go func() { _, err := w.engine.Run(t.Context(), []string{"demo"}); done <- err }()
 	for {
@@ -386,11 +383,56 @@ func testCancelReachesTheAttempt(t *testing.T, w *world) {
 }
 
 func testPlanningAgainAddsAndSkips(t *testing.T, w *world) {
-	w.start(t, w.plan(t, "rollout: {waves: [1, 100%], gate: {merged: 1}}", []int{1, 2}, "a", "b", "c"))
+	w.start(t, w.plan(t, "rollout: {waves: [1, 100%], gate: {merged: 1}}", "a", "b", "c"))
 	w.run(t)
-	w.start(t, w.plan(t, "rollout: {waves: [1, 100%], gate: {merged: 0}}", []int{1, 2}, "a", "c", "d"))
+	w.start(t, w.plan(t, "rollout: {waves: [1, 100%], gate: {merged: 0}}", "a", "c", "d"))
 	w.run(t)
 	w.expect(t, map[fleet.State]int{fleet.Proposed: 3, fleet.Skipped: 1})
+}
+
+func testADryRunIsProposedInWaves(t *testing.T, w *world) {
+	p := w.plan(t, "rollout: {waves: [1, 100%], gate: {merged: 1}}", "a", "b", "c")
+	p.DryRun = true
+	w.start(t, p)
+	w.run(t)
+	w.expect(t, map[fleet.State]int{fleet.Ready: 3})
+	p.DryRun = false
+	w.start(t, p)
+	w.run(t)
+	w.expect(t, map[fleet.State]int{fleet.Proposed: 1, fleet.Ready: 2})
+	w.host.set(forge.StateMerged)
+	w.run(t)
+	w.expect(t, map[fleet.State]int{fleet.Merged: 1, fleet.Proposed: 2})
+}
+
+func testPlanningAgainNeverRefillsAnOpenWave(t *testing.T, w *world) {
+	gate := "rollout: {waves: [1, 2, 100%], gate: {merged: 1}}"
+	w.start(t, w.plan(t, gate, "a", "b", "c", "d", "e"))
+	w.run(t)
+	w.host.set(forge.StateMerged)
+	w.run(t)
+	w.expect(t, map[fleet.State]int{fleet.Merged: 1, fleet.Proposed: 2, fleet.Pending: 2})
+	// What is merged no longer matches; two are new.
+	w.start(t, w.plan(t, gate, "b", "c", "d", "e", "f", "g"))
+	w.run(t)
+	w.expect(t, map[fleet.State]int{fleet.Merged: 1, fleet.Proposed: 2, fleet.Pending: 4})
+}
+
+func testAPartOfAPlanLeavesTheOthersPending(t *testing.T, w *world) {
+	all := w.plan(t, "", "a", "b", "c")
+	part := all
+	part.Targets, part.Partial = all.Targets[:1:1], true
+	w.start(t, part)
+	w.run(t)
+	w.expect(t, map[fleet.State]int{fleet.Proposed: 1})
+	w.start(t, all)
+	part.Targets = all.Targets[1:2:2]
+	w.start(t, part)
+	w.run(t)
+	w.expect(t, map[fleet.State]int{fleet.Proposed: 2, fleet.Pending: 1})
+	w.start(t, all)
+	w.run(t)
+	w.expect(t, map[fleet.State]int{fleet.Proposed: 3})
 }
 
 // BenchmarkNoOp takes targets through all states without any work in between.
@@ -404,7 +446,7 @@ func benchmarkNoOp(b *testing.B, url string, workers int) {
 	for i := range names {
 		names[i] = fmt.Sprintf("c%06d", i)
 	}
-	w.start(b, w.plan(b, "", []int{b.N}, names...))
+	w.start(b, w.plan(b, "", names...))
 	b.ResetTimer()
 	var wg sync.WaitGroup
 	for range workers {

@@ -138,10 +138,14 @@ func (e *Engine) apply(ctx context.Context, row store.Campaign, c *spec.Campaign
 				n, err = tx.OpenWave(ctx, row.Name, a.Wave, openAtOnce, e.cfg.Actor)
 				return err
 			})
-			if err != nil || n == 0 {
+			if err != nil {
 				return err
 			}
+			if n == 0 {
+				break
+			}
 		}
+		return e.wakeReady(ctx, row, a.Wave)
 	case rollout.AskApproval:
 		row.AskedWave = max(row.AskedWave, a.Wave+1)
 		return e.save(ctx, &row, fmt.Sprintf("wave %d is ready and waits for approval", a.Wave+1))
@@ -158,6 +162,20 @@ func (e *Engine) apply(ctx context.Context, row store.Campaign, c *spec.Campaign
 	default:
 		return fmt.Errorf("unknown decision %T", action)
 	}
+}
+
+// wakeReady wakes the ready targets of a wave that has just opened: what a dry run made is proposed when its wave's turn comes.
+func (e *Engine) wakeReady(ctx context.Context, row store.Campaign, wave int) error {
+	if row.DryRun {
+		return nil
+	}
+	_, err := e.each(ctx, Selection{Campaign: row.Name, States: []fleet.State{fleet.Ready}}, func(tx *store.Tx, t *fleet.Target) (bool, error) {
+		if t.Wave != wave {
+			return false, nil
+		}
+		return true, tx.Wake(ctx, store.Job{Target: t.ID, Campaign: row.Name, Lane: store.LaneSteps})
+	})
+	return err
 }
 
 func (e *Engine) save(ctx context.Context, row *store.Campaign, happened string) error {

@@ -86,7 +86,8 @@ type Plan struct {
 	// Explanations say in words why the components of PlanInput.Why are in or out.
 	Explanations []string `json:"explanations,omitempty"`
 
-	spec *spec.Campaign
+	spec    *spec.Campaign
+	partial bool
 }
 
 // Plan finds the components that a campaign concerns, by the inventory and the mirrors. Nothing is changed.
@@ -145,6 +146,7 @@ func (o *Ops) planSpec(ctx context.Context, c *spec.Campaign, in PlanInput) (*Pl
 		return nil, err
 	}
 	p := o.deal(choices, c, in.Limit)
+	p.partial = in.Limit > 0 || len(in.Only) > 0
 	p.Explanations, err = o.explain(ctx, choices, c, in.Why)
 	return p, err
 }
@@ -403,10 +405,10 @@ func (o *Ops) deal(choices []*choice, c *spec.Campaign, limit int) *Plan {
 
 // enginePlan is the plan in the engine's words.
 func (p *Plan) enginePlan(components map[string]fleet.Component, alone map[string]bool, dryRun bool) engine.Plan {
-	out := engine.Plan{Spec: p.spec, Waves: p.Waves, DryRun: dryRun}
+	out := engine.Plan{Spec: p.spec, DryRun: dryRun, Partial: p.partial}
 	for _, t := range p.Targets {
 		out.Targets = append(out.Targets, fleet.Target{
-			Campaign: p.Campaign, Component: t.Component, Repository: t.Repository, Path: t.Path, Owner: t.Owner, Wave: t.Wave - 1,
+			Campaign: p.Campaign, Component: t.Component, Repository: t.Repository, Path: t.Path, Owner: t.Owner,
 			Branch: publish.Branch(p.Campaign, components[t.Component], alone[t.Repository]),
 		})
 	}

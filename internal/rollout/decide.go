@@ -77,7 +77,7 @@ func Decide(s Snapshot, _ time.Time) []Action {
 		if !c.Opened || c.Targets[fleet.Pending] > 0 {
 			actions = append(actions, OpenWave{i})
 		}
-		if s.count(i+1, fleet.Pending) == 0 {
+		if s.held(i+1) == 0 {
 			break // nobody waits for this wave
 		}
 		switch h := Check(c, s.Gate, s.DryRun); h.Verdict {
@@ -98,11 +98,14 @@ func (s Snapshot) MayPropose(wave int, approved bool) bool {
 	if s.DryRun || s.State != fleet.CampaignActive {
 		return false
 	}
+	if wave < 0 || wave >= len(s.Waves) || !s.Waves[wave].Opened {
+		return false // made by a dry run, or before the waves were dealt anew: its turn will come
+	}
 	switch s.Approval {
 	case "", ApprovalNone:
 		return true
 	case ApprovalWave:
-		return approved || wave >= 0 && wave < len(s.Waves) && s.Waves[wave].Approved
+		return approved || s.Waves[wave].Approved
 	case ApprovalTarget:
 		return approved
 	}
@@ -137,6 +140,20 @@ func (s Snapshot) atRest() (bool, int) {
 		failed += c.Targets[fleet.Failed]
 	}
 	return true, failed
+}
+
+// held adds up the targets, from a wave on, that a wave's opening would let go on: pending ones, and whatever is not at
+// rest in a wave that is not open, such as the diffs that a dry run made.
+func (s Snapshot) held(from int) int {
+	sum := 0
+	for _, c := range s.Waves[min(from, len(s.Waves)):] {
+		for state, n := range c.Targets {
+			if state == fleet.Pending || !c.Opened && !state.AtRest() {
+				sum += n
+			}
+		}
+	}
+	return sum
 }
 
 // count adds up the targets in some states, from a wave on.
