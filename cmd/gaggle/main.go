@@ -3,12 +3,14 @@ package main
 
 import (
 	"context"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
 
 	"gaggle/internal/agent/native"
 	"gaggle/internal/cli"
+	"gaggle/internal/demo"
 	"gaggle/internal/sandbox"
 )
 
@@ -17,6 +19,9 @@ func main() {
 	native.Main()  // nor where it runs as the agent inside
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	app := &cli.App{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Env: os.Getenv}
+	app.Demo = func(ctx context.Context, dir string, w io.Writer) (bool, error) {
+		return demo.Run(ctx, demo.Config{Dir: dir, Out: w, Env: os.Getenv, Program: demo.StartedAs(os.Args[0])})
+	}
 	code := cli.Run(ctx, app, os.Args[1:])
 	stop()
 	os.Exit(code)

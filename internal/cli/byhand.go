@@ -111,9 +111,16 @@ func (a *App) doctorCommand() *cobra.Command {
 func (a *App) demoCommand() *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{Use: "demo", Short: "Make a small fleet of real repositories and run a campaign on it, to open pull requests", Args: args(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error {
-		return a.Demo(cmd.Context(), dir, a.Stdout)
+		for _, name := range []string{"data", "database", "dangerously-without-sandbox", "json"} {
+			if cmd.Flags().Changed(name) {
+				return usageError{&fleet.Error{Code: fleet.CodeInvalid, Message: "the demo takes no --" + name + ": it has a data folder of its own, and never runs without a sandbox", Hint: "--dir says where it is made"}}
+			}
+		}
+		smooth, err := a.Demo(cmd.Context(), dir, a.Stdout)
+		a.failed = !smooth
+		return err
 	}}
-	cmd.Flags().StringVar(&dir, "dir", "", "the folder to make it in; defaults to a new temporary one")
+	cmd.Flags().StringVar(&dir, "dir", "", "the folder to make it in, or an earlier demo's to go on with; defaults to a new temporary one")
 	return cmd
 }
 

@@ -31,8 +31,8 @@ type App struct {
 	Stdout, Stderr io.Writer
 	Stdin          io.Reader
 	Env            func(string) string
-	// Demo runs the demo; nil where there is none.
-	Demo func(ctx context.Context, dir string, w io.Writer) error
+	// Demo runs the demo in a folder ("" for a temporary one) and says whether it ended well; nil where there is none.
+	Demo func(ctx context.Context, dir string, w io.Writer) (smooth bool, err error)
 
 	data, database string
 	noSandbox      bool

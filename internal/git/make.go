@@ -18,7 +18,7 @@ import (
 
 // NewRepository is the first commit of a repository that does not exist yet.
 type NewRepository struct {
-	Branch  string // defaults to "main"
+	Branch  string            // defaults to "main"
 	Files   map[string][]byte // by path; one that starts with #! is executable
 	Message string
 	Author  Identity // also the committer

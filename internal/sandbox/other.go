@@ -25,3 +25,6 @@ func Probe(context.Context) []Check {
 	return []Check{{Name: "sandbox", Detail: "there is no sandbox for this operating system yet",
 		Mend: "run gaggle on Linux, in a virtual machine for one"}}
 }
+
+// InstallCommand returns nil: there is nothing that could be installed.
+func InstallCommand() []string { return nil }
