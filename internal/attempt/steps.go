@@ -26,7 +26,7 @@ import (
 func (j *job) path(name string) string { return filepath.Join(j.dir, name) }
 
 // Where things of an attempt appear inside the sandbox, beside sandbox.WorkDir and sandbox.HomeDir.
-const planInside = "/run/gaggle/plan.json"
+const planInside = "/srv/plan.json"
 
 // openDoor opens the gateway for this attempt when something in it needs a model or a host.
 func (j *job) openDoor(ctx context.Context) error {
