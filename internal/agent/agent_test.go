@@ -18,6 +18,12 @@ func TestFeedbackIsShortAndEmptyWhenAllIsWell(t *testing.T) {
 	if got := agent.Feedback(pass, nil, &fleet.Verdict{Pass: true}); got != "" {
 		t.Errorf("feedback about nothing: %q", got)
 	}
+	undefined := fleet.Check{Verifier: "go build", Outcome: fleet.CheckFailed, Lines: []string{"./pond.go:7:48: undefined: os"}}
+	again := undefined
+	again.Verifier = "go vet"
+	if got := agent.Feedback(fleet.Report{Checks: []fleet.Check{undefined, again}}, nil, nil); strings.Count(got, "undefined: os") != 1 || !strings.Contains(got, "go vet failed") || !strings.Contains(got, "(1 lines shown above)") {
+		t.Errorf("said twice: %q", got)
+	}
 	var lines []string
 	for range 1000 {
 		lines = append(lines, strings.Repeat("x", 10_000)+"\x1b[0m")

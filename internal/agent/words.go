@@ -116,6 +116,7 @@ const (
 // had nothing. verdict may be nil.
 func Feedback(report fleet.Report, findings []fleet.Finding, verdict *fleet.Verdict) string {
 	var parts []string
+	shown := map[string]bool{}
 	for _, c := range report.Checks {
 		if c.Outcome != fleet.CheckFailed && c.Outcome != fleet.TimedOut {
 			continue
@@ -126,12 +127,22 @@ func Feedback(report fleet.Report, findings []fleet.Finding, verdict *fleet.Verd
 			what = "did not end in time"
 		}
 		fmt.Fprintf(&b, "%s %s after your change (%s). Mend the cause; do not touch the check:\n", oneLine(c.Verifier), what, oneLine(c.Command))
+		above := 0
 		for i, l := range c.Lines {
 			if i == maxCheckLines {
 				fmt.Fprintf(&b, "… and %d more lines\n", len(c.Lines)-i)
 				break
 			}
-			b.WriteString(Printable(l, maxLine) + "\n")
+			l = Printable(l, maxLine)
+			if shown[l] && len(l) > 20 { // what the build says, vet and the tests say again
+				above++
+				continue
+			}
+			shown[l] = true
+			b.WriteString(l + "\n")
+		}
+		if above > 0 {
+			fmt.Fprintf(&b, "(%d lines shown above)\n", above)
 		}
 		parts = append(parts, b.String())
 	}

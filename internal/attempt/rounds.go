@@ -12,7 +12,6 @@ import (
 	"gaggle/internal/guard"
 	"gaggle/internal/judge"
 	"gaggle/internal/spec"
-	"gaggle/internal/verify"
 )
 
 // rounds is the loop: agent, verifiers, guard, judge, and back with what failed.
@@ -101,15 +100,12 @@ func (j *job) assess(ctx context.Context, co *git.Checkout, change git.Change, r
 		out.Reason, out.Message = res.Code, j.r.clean(res.Message)
 		return out, nil
 	}
-	var wrong strings.Builder
-
 	// The guards are pure and free, so they look first: a diff that tampers is not worth a build.
 	if round.Findings, err = j.guard(out.Diff); err != nil {
 		return out, err
 	}
 	if len(round.Findings) > 0 {
 		out.Reason, out.Message = fleet.CodeGuard, describeFindings(round.Findings)
-		writeFindings(&wrong, round.Findings)
 	}
 	report, err := j.verify(ctx, out.Diff)
 	if err != nil {
@@ -120,10 +116,6 @@ func (j *job) assess(ctx context.Context, co *git.Checkout, change git.Change, r
 	case !report.OK():
 		if out.Reason == "" {
 			out.Reason, out.Message = fleet.CodeVerifyFailed, describeReport(report)
-		}
-		wrong.WriteString("These checks fail because of your change:\n")
-		if err := verify.Text(&wrong, report); err != nil {
-			return out, err
 		}
 	case unverified(report):
 		out.Reason, out.Message = fleet.CodeToolMissing, "no verifier could run; missing on this machine: "+strings.Join(report.Missing(), ", ")
@@ -139,14 +131,13 @@ func (j *job) assess(ctx context.Context, co *git.Checkout, change git.Change, r
 		round.Verdict = &verdict
 		if !verdict.Pass && j.c.Judge.Mode == spec.JudgeEnforce {
 			out.Reason, out.Message = fleet.CodeVeto, firstLine(strings.Join(verdict.Reasons, "; "))
-			writeVerdict(&wrong, verdict)
 		}
 	}
 	if out.Reason == "" {
 		out.State = fleet.Ready
 		return out, nil
 	}
-	round.Feedback = clip(j.r.clean(wrong.String()), 8_000)
+	round.Feedback = clip(j.r.clean(agent.Feedback(report, round.Findings, round.Verdict)), 8_000)
 	return out, nil
 }
 
@@ -186,24 +177,6 @@ func (j *job) judge(ctx context.Context, diff []byte, report fleet.Report, findi
 		prompt += "\n\nWhat the judge should also look at:\n" + j.c.Judge.Prompt
 	}
 	return asked.Judge(ctx, judge.Input{Prompt: prompt, Component: j.o.Component, Diff: diff, Report: report, Findings: findings})
-}
-
-func writeFindings(b *strings.Builder, findings []fleet.Finding) {
-	b.WriteString("The guards object to your diff. Undo these, or do the change without them:\n")
-	for _, f := range findings {
-		fmt.Fprintf(b, "- %s:%d: %s (%s)\n", f.File, f.Line, f.Message, f.Rule)
-	}
-	b.WriteString("\n")
-}
-
-func writeVerdict(b *strings.Builder, v fleet.Verdict) {
-	b.WriteString("A reviewer compared your diff with the task and does not accept it:\n")
-	for _, reason := range v.Reasons {
-		fmt.Fprintf(b, "- %s\n", reason)
-	}
-	for _, hunk := range v.Outside {
-		fmt.Fprintf(b, "- outside the task: %s\n", hunk)
-	}
 }
 
 func describeFindings(findings []fleet.Finding) string {
