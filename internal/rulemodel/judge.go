@@ -3,6 +3,7 @@ package rulemodel
 import (
 	"encoding/json"
 	"fmt"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -121,7 +122,9 @@ func verdictOn(q asked) verdict {
 		return v
 	}
 	accounted := 0
-	for _, b := range blocksOf(q.diff) {
+	blocks := blocksOf(q.diff)
+	names := importNames(blocks)
+	for _, b := range blocks {
 		for _, line := range b.added {
 			if text := strings.TrimSpace(line); addressed.MatchString(text) && !strings.Contains(q.prompt, text) && len(v.injection) < maxNamed {
 				v.injection = append(v.injection, text[:min(len(text), 200)])
@@ -130,7 +133,7 @@ func verdictOn(q asked) verdict {
 				v.reasons = append(v.reasons, fmt.Sprintf("%s:%d skips a test; make it pass instead", b.path, b.line))
 			}
 		}
-		why, ok := account(b, rules, vocabulary)
+		why, ok := account(b.named(names[b.path]), rules, vocabulary)
 		if ok {
 			accounted++
 			continue
@@ -162,6 +165,38 @@ func wordsOf(prompt string) []string {
 		}
 	}
 	return words
+}
+
+var namedImport = regexp.MustCompile(`^\s*(?:import\s+)?(\w+)\s+"([^"]+)"$`)
+
+// importNames lists, for each file, the imports under another name whose lines a diff changes: the name, and the
+// package's own.
+func importNames(blocks []changed) map[string][][2]string {
+	names := map[string][][2]string{}
+	for _, b := range blocks {
+		for _, line := range slices.Concat(b.removed, b.added) {
+			if m := namedImport.FindStringSubmatch(line); m != nil && path.Ext(b.path) == ".go" && m[1] != baseOf(m[2]) {
+				names[b.path] = append(names[b.path], [2]string{m[1], baseOf(m[2])})
+			}
+		}
+	}
+	return names
+}
+
+// named is the block with packages called by their own names.
+func (b changed) named(names [][2]string) changed {
+	for _, n := range names {
+		use := regexp.MustCompile(`\b` + n[0] + `\.([A-Z])`)
+		own := func(lines []string) []string {
+			lines = slices.Clone(lines)
+			for i, l := range lines {
+				lines[i] = use.ReplaceAllString(l, n[1]+".$1")
+			}
+			return lines
+		}
+		b.removed, b.added = own(b.removed), own(b.added)
+	}
+	return b
 }
 
 // account says whether a block of changed lines follows from the rules; if not, why not.
