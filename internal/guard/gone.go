@@ -17,7 +17,7 @@ func (s *suite) checkGone(p pairing) {
 		s.checkGoneHelper(p)
 		return
 	}
-	if u.Parent != nil && u.Parent.Kind == source.Test && s.isGone(u.Parent) {
+	if u.Parent != nil && u.Parent.Kind == source.Test && s.lost[u.Parent] {
 		return // said of the test around it
 	}
 	file, line := t.c.path(), t.line(u.Line)
@@ -32,15 +32,6 @@ func (s *suite) checkGone(p pairing) {
 	default:
 		s.r.report(testDeleted, file, line, u.Short, "the test %q is gone and its checks stand nowhere else: bring it back, and make it pass", u.Short)
 	}
-}
-
-func (s *suite) isGone(u *source.Unit) bool {
-	for _, p := range s.gone {
-		if p.old == u {
-			return true
-		}
-	}
-	return false
 }
 
 // covered reports whether what a gone test checked is checked by something new.
@@ -81,8 +72,8 @@ func (s *suite) undiscovered(p pairing) bool {
 		return true
 	}
 	stem := strings.TrimSuffix(path.Base(p.file.c.oldPath), path.Ext(p.file.c.oldPath))
-	for _, c := range s.r.changes { // moved to a file that is no code, such as foo_test.go.bak
-		if c.isNew() && c.newPath != p.file.c.oldPath && strings.HasPrefix(path.Base(c.newPath), stem) {
+	for _, c := range s.loose { // moved to a file that is no code, such as foo_test.go.bak
+		if c.newPath != p.file.c.oldPath && strings.HasPrefix(path.Base(c.newPath), stem) {
 			for _, l := range c.added {
 				if strings.Contains(l.text, p.old.Short) {
 					return true
@@ -110,16 +101,5 @@ func (s *suite) checkGoneHelper(p pairing) {
 // callersGone reports whether a helper lost nothing but its callers, which are judged for themselves: each is
 // gone too, or no longer calls it.
 func (s *suite) callersGone(p pairing) bool {
-	calls := false
-	for _, q := range s.pairs {
-		if q.file == p.file && q.old.Calls[p.old.Short] {
-			calls = true
-		}
-	}
-	for _, q := range s.gone {
-		if q.old.Calls[p.old.Short] {
-			return true
-		}
-	}
-	return !calls && p.file.c.before.whole
+	return s.freed[p.old.Short] || !s.calls[p.file.c.oldPath+"\x00"+p.old.Short] && p.file.c.before.whole
 }

@@ -47,6 +47,11 @@ type suite struct {
 	fresh []pairing // new units without an old one
 	found evidence
 	prod  production
+
+	lost  map[*source.Unit]bool // the units of gone
+	calls map[string]bool       // helpers that some pair still calls, by file and name
+	freed map[string]bool       // helpers that something gone called
+	loose []*change             // new files that are no code
 }
 
 // checkTests compares the tests before and after.
@@ -60,6 +65,7 @@ func checkTests(r *review) {
 	s.prod = r.readProduction()
 	s.match()
 	s.found = s.collect()
+	s.index()
 	for _, t := range s.files {
 		s.checkMoved(t)
 	}
@@ -71,6 +77,27 @@ func checkTests(r *review) {
 	}
 	for _, p := range s.fresh {
 		s.checkFresh(p)
+	}
+}
+
+// index notes what the rules about gone units look up.
+func (s *suite) index() {
+	s.lost, s.calls, s.freed = map[*source.Unit]bool{}, map[string]bool{}, map[string]bool{}
+	for _, p := range s.gone {
+		s.lost[p.old] = true
+		for name := range p.old.Calls {
+			s.freed[name] = true
+		}
+	}
+	for _, p := range s.pairs {
+		for name := range p.old.Calls {
+			s.calls[p.file.c.oldPath+"\x00"+name] = true
+		}
+	}
+	for _, c := range s.r.changes {
+		if c.isNew() && source.Of(c.newPath) == nil {
+			s.loose = append(s.loose, c)
+		}
 	}
 }
 

@@ -83,7 +83,7 @@ func (f *File) expectedAt(i int) {
 		return
 	}
 	end := i + 2
-	for end < len(f.Code) && end < i+400 {
+	for end < len(f.Code) && end < i+150 {
 		t := f.Code[end]
 		if t.Kind == Punct {
 			if (t.Text == "(" || t.Text == "[" || t.Text == "{") && f.pair[end] > end {
@@ -178,6 +178,9 @@ func (f *File) lineEnd(i int) int {
 	return len(f.Code)
 }
 
+// maxTokens bounds what is kept of one assertion's text.
+const maxTokens = 2000
+
 // splitAt splits a range at a separator outside brackets.
 func (f *File) splitAt(s span, sep ...string) []span {
 	var out []span
@@ -211,7 +214,7 @@ func (f *File) args(open int) []span {
 
 func (f *File) text(s span) string {
 	var b strings.Builder
-	for j := s.from; j < s.to && j < len(f.Code); j++ {
+	for j := s.from; j < s.to && j < len(f.Code) && j < s.from+maxTokens; j++ {
 		if t := f.Code[j]; t.Kind == String {
 			b.WriteString(strconv.Quote(t.Value()))
 		} else {
@@ -226,7 +229,7 @@ func (f *File) text(s span) string {
 func (f *File) make(op Op, whole span, values ...span) *Assertion {
 	a := &Assertion{Op: op, Text: f.text(whole)}
 	for _, v := range values {
-		for j := v.from; j < v.to && j < len(f.Code); j++ {
+		for j := v.from; j < v.to && j < len(f.Code) && j < v.from+maxTokens; j++ {
 			t := f.Code[j]
 			switch t.Kind {
 			case String:

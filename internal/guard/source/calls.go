@@ -12,8 +12,8 @@ func (f *File) callUnit(i int) *Unit {
 		return nil
 	}
 	run := f.Lang.Name == "go" && t.Text == "Run" && f.at(i-1) == "." && f.at(i+1) == "("
-	group := groupCalls.MatchString(t.Text)
-	if !run && !group && !caseCalls.MatchString(t.Text) {
+	group := groupCalls[t.Text]
+	if !run && !group && !caseCalls[t.Text] {
 		return nil
 	}
 	if f.Lang.Name == "go" && !run && t.Text[0] >= 'a' {
@@ -163,8 +163,8 @@ func (f *File) rubyUnit(i int) *Unit {
 		word = f.at(at)
 	}
 	def := word == "def" || word == "class" || word == "module"
-	group := groupCalls.MatchString(word)
-	if !t.First || !def && !group && !caseCalls.MatchString(word) {
+	group := groupCalls[word]
+	if !t.First || !def && !group && !caseCalls[word] {
 		return nil
 	}
 	last := at

@@ -2,10 +2,16 @@ package source
 
 import "strings"
 
+// maxParts bounds what is read of one condition: no person writes more.
+const maxParts = 32
+
 // conditions reads what must be true: each part of a conjunction is an assertion.
 func (f *File) conditions(whole, value span) []*Assertion {
 	var out []*Assertion
-	for _, part := range f.splitAt(value, "&&", "and") {
+	for n, part := range f.splitAt(value, "&&", "and") {
+		if n == maxParts {
+			break
+		}
 		op, values := f.condition(part)
 		a := f.make(op, whole, values...)
 		if len(out) > 0 || part.from > value.from || part.to < value.to {
@@ -258,7 +264,10 @@ func (f *File) failure(i int, seen map[int]bool) ([]*Assertion, int) {
 	parts := f.splitAt(span{head + 1, brace}, ";")
 	cond := parts[len(parts)-1]
 	var out []*Assertion
-	for _, alt := range f.splitAt(cond, "||") {
+	for n, alt := range f.splitAt(cond, "||") {
+		if n == maxParts {
+			break
+		}
 		op, values := f.condition(alt)
 		if !negated {
 			op = negateCondition(op)

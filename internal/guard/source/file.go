@@ -232,7 +232,9 @@ func (f *File) own() {
 			if top := stack[len(stack)-1]; top != rest {
 				u.Parent = top
 				u.Sub = u.Kind == Test && top.Kind == Test
-				u.Name = top.Name + " > " + u.Short
+				if u.Name = u.Short; len(top.Name) < 500 {
+					u.Name = top.Name + " > " + u.Short
+				}
 				u.end = min(u.end, top.end)
 			}
 			stack = append(stack, u)

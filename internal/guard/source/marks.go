@@ -394,7 +394,7 @@ func (f *File) handlerEmpty(from, to int) bool {
 }
 
 // reporting are calls that tell of an error and do nothing about it.
-var reporting = makeNoise(`print println printf log Log Logf Print Println Printf warn warning debug info error exception trace puts p pp echo printStackTrace format Format
+var reporting = wordSet(`print println printf log Log Logf Print Println Printf warn warning debug info error exception trace puts p pp echo printStackTrace format Format
 	WriteLine Write getMessage toString str repr message console var_dump error_log print_r stderr eprintln eprint dbg`)
 
 func (f *File) hasAssert(from, to int) bool {

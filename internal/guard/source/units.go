@@ -9,12 +9,12 @@ var (
 	goTest      = regexp.MustCompile(`^(Test|Benchmark|Fuzz|Example)($|[^a-z])`)
 	pyTest      = regexp.MustCompile(`^test`)
 	anyTest     = regexp.MustCompile(`^[tT]est`)
-	testMarks   = regexp.MustCompile(`^(Test|ParameterizedTest|RepeatedTest|TestFactory|TestTemplate|Property|Example|Fact|Theory|TestMethod|DataTestMethod|TestCase|TestCaseSource|SkippableFact|SkippableTheory|UIFact|RetryFact|Scenario|BenchmarkMethod)$`)
-	rustMarks   = regexp.MustCompile(`^(test|rstest|test_case|case|proptest|bench|wasm_bindgen_test|quickcheck|parameterized|test_log|apply|sqlx)$`)
-	notMethods  = regexp.MustCompile(`^(if|for|while|switch|catch|synchronized|using|lock|return|new|else|do|try|foreach|when|match|fixed|unless|elsif|elseif|with|function|fn|func|sizeof|typeof|throw|await|yield|and|or|not|in|super|this|assert|guard|unsafe|loop)$`)
-	caseCalls   = regexp.MustCompile(`^(it|test|specify|example|scenario|fit|xit|xtest|ftest|xspecify|fspecify|ftest|its|should|xshould|It|FIt|PIt|XIt|Specify|FSpecify|PSpecify|Entry|FEntry|PEntry|XEntry|xscenario|fscenario|xexample|fexample|testWidgets|blocTest|testCase|expectTypeOf)$`)
-	groupCalls  = regexp.MustCompile(`^(describe|context|suite|feature|fdescribe|xdescribe|fcontext|xcontext|xfeature|ffeature|Describe|FDescribe|PDescribe|XDescribe|Context|FContext|PContext|XContext|When|FWhen|PWhen|DescribeTable|FDescribeTable|PDescribeTable|shared_examples|shared_examples_for|shared_context|RSpec|group|expect_group)$`)
-	containers  = regexp.MustCompile(`^(class|object|trait|struct|enum|module|namespace|mod|record|impl|extension)$`)
+	testMarks   = wordSet(`Test ParameterizedTest RepeatedTest TestFactory TestTemplate Property Example Fact Theory TestMethod DataTestMethod TestCase TestCaseSource SkippableFact SkippableTheory UIFact RetryFact Scenario BenchmarkMethod`)
+	rustMarks   = wordSet(`test rstest test_case case proptest bench wasm_bindgen_test quickcheck parameterized test_log apply sqlx`)
+	notMethods  = wordSet(`if for while switch catch synchronized using lock return new else do try foreach when match fixed unless elsif elseif with function fn func sizeof typeof throw await yield and or not in super this assert guard unsafe loop`)
+	caseCalls   = wordSet(`it test specify example scenario fit xit xtest ftest xspecify fspecify ftest its should xshould It FIt PIt XIt Specify FSpecify PSpecify Entry FEntry PEntry XEntry xscenario fscenario xexample fexample testWidgets blocTest testCase expectTypeOf`)
+	groupCalls  = wordSet(`describe context suite feature fdescribe xdescribe fcontext xcontext xfeature ffeature Describe FDescribe PDescribe XDescribe Context FContext PContext XContext When FWhen PWhen DescribeTable FDescribeTable PDescribeTable shared_examples shared_examples_for shared_context RSpec group expect_group`)
+	containers  = wordSet(`class object trait struct enum module namespace mod record impl extension`)
 	methodLangs = map[string]bool{"java": true, "csharp": true, "groovy": true, "c": true, "dart": true}
 	keywordFunc = map[string]string{"go": "func", "swift": "func", "rust": "fn", "php": "function", "kotlin": "fun", "scala": "def", "js": "function"}
 )
@@ -80,6 +80,15 @@ func (f *File) unitAt(i int) *Unit {
 // headStart walks back from a declaration over the lines of its annotations.
 func (f *File) headStart(i int) int {
 	j := f.first[i]
+	for k := i - 1; k >= j; k-- { // something else may begin the line
+		s := f.at(k)
+		if s == "{" || s == "}" || s == ";" || k < i-400 {
+			return k + 1
+		}
+		if (s == ")" || s == "]") && f.pair[k] >= j {
+			k = f.pair[k]
+		}
+	}
 	for j > 0 && f.at(j-1) != "}" && f.at(j-1) != ";" {
 		k := f.first[j-1]
 		if o := f.pair[j-1]; o >= 0 && o < j-1 {
@@ -150,7 +159,7 @@ func (f *File) extentOf(head, i int) int {
 		}
 	}
 	col := f.Code[f.first[head]].Col
-	for j := i + 1; j < len(f.Code); j++ {
+	for j := i + 1; j < len(f.Code) && j < i+maxBody; j++ {
 		if f.Code[j].First && f.Code[j].Col <= col && f.at(j) != "}" && f.at(j) != ")" {
 			return j
 		}
@@ -158,8 +167,11 @@ func (f *File) extentOf(head, i int) int {
 			return j
 		}
 	}
-	return len(f.Code)
+	return min(len(f.Code), i+maxBody)
 }
+
+// maxBody bounds how far the end of a function without a closing brace is looked for, in tokens.
+const maxBody = 6_000
 
 // function reads a function declared with a keyword.
 func (f *File) function(i int) *Unit {
@@ -207,12 +219,12 @@ func (f *File) function(i int) *Unit {
 // method reads a method of a language that declares them by a type: void name(…) {.
 func (f *File) method(i int) *Unit {
 	name := f.at(i)
-	if notMethods.MatchString(name) {
+	if notMethods[name] {
 		return nil
 	}
 	prev := f.at(i - 1)
 	attributed := i > 0 && f.first[i] == i && f.Lang.Name == "groovy"
-	if prev == "." || prev == "@" || prev == "[" && f.Lang.Name == "csharp" || notMethods.MatchString(prev) && prev != "unsafe" && prev != "" ||
+	if prev == "." || prev == "@" || prev == "[" && f.Lang.Name == "csharp" || notMethods[prev] && prev != "unsafe" && prev != "" ||
 		f.kind(i-1) == Punct && prev != ">" && prev != "]" && prev != "?" && prev != "*" && prev != "&" && prev != "}" && prev != ")" && prev != "{" && prev != ";" && !attributed {
 		return nil
 	}
@@ -300,9 +312,9 @@ func (f *File) docTest(start int) bool {
 }
 
 // marked reports whether one of the annotations between start and i has a name that fits.
-func (f *File) marked(start, i int, names *regexp.Regexp) bool {
+func (f *File) marked(start, i int, names map[string]bool) bool {
 	for j := start; j < i; j++ {
-		if f.kind(j) != Ident || !names.MatchString(f.at(j)) {
+		if f.kind(j) != Ident || !names[f.at(j)] {
 			continue
 		}
 		switch f.at(j - 1) {
@@ -316,7 +328,7 @@ func (f *File) marked(start, i int, names *regexp.Regexp) bool {
 // container reads a class, module or namespace.
 func (f *File) container(i int) *Unit {
 	t := f.Code[i]
-	if t.Kind != Ident || !containers.MatchString(t.Text) || f.Lang.Name == "go" || f.at(i-1) == "." || f.kind(i+1) != Ident || f.at(i-1) == "::" {
+	if t.Kind != Ident || !containers[t.Text] || f.Lang.Name == "go" || f.at(i-1) == "." || f.kind(i+1) != Ident || f.at(i-1) == "::" {
 		return nil
 	}
 	for j := i + 2; j < len(f.Code) && j < i+60; j++ {

@@ -141,14 +141,14 @@ func assertish(name string) bool {
 }
 
 // library are names that belong to languages and to libraries of assertions.
-var library = makeNoise(`t tb self this assert require expect it is to be not that should must have has and or in of with true false True False
+var library = wordSet(`t tb self this assert require expect it is to be not that should must have has and or in of with true false True False
 	null nil None undefined new await async return const let var val def if else lambda func function fn
 	Assert Assertions Expect verify static Is Has Does $this do end Some Ok Err eq ne gt lt ge le shouldBe should_not to_not not_to deep class approx pytest`)
 
 // noise are names that say little about what is checked: used only where there is no other.
-var noise = makeNoise(`b f a an len length size String str int float64 args kwargs i j k err error got want expected actual result res out x y g c s unwrap clone Value value get into as ref mut`)
+var noise = wordSet(`b f a an len length size String str int float64 args kwargs i j k err error got want expected actual result res out x y g c s unwrap clone Value value get into as ref mut`)
 
-func makeNoise(list string) map[string]bool {
+func wordSet(list string) map[string]bool {
 	m := map[string]bool{}
 	for _, w := range strings.Fields(list) {
 		m[w] = true
