@@ -141,3 +141,12 @@ func RetryAfter(err error) (wait time.Duration, ok bool) {
 func NotFound(repo fleet.Repository, what string) error {
 	return fleet.Errorf(fleet.CodeNotFound, "repository %s has no pull request %s", repo.Name, what)
 }
+
+// ErrPassing is in the chain of an error that a later try may get past: a host that failed or did not answer.
+var ErrPassing = errors.New("the forge may answer later")
+
+// Passing says whether the same call may succeed later, with nothing changed by the caller.
+func Passing(err error) bool {
+	var limit *RateLimit
+	return errors.As(err, &limit) || errors.Is(err, ErrPassing)
+}

@@ -1,0 +1,130 @@
+package simulator
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// graphql answers the operations that the driver sends, told apart by their names; it does not interpret queries.
+func (g github) graphql(c *call) {
+	var in struct {
+		Query     string
+		Variables map[string]any
+	}
+	if !c.read(&in) {
+		return
+	}
+	_, after, _ := strings.Cut(in.Query, "query ")
+	name, _, _ := strings.Cut(after, "(")
+	text := func(k string) string { s, _ := in.Variables[k].(string); return s }
+	window := func(total int) (from, to int, info map[string]any) {
+		from, _ = strconv.Atoi(text("after"))
+		to = min(from+min(100, c.host.cfg.PageCap), total)
+		return from, to, map[string]any{"hasNextPage": to < total, "endCursor": strconv.Itoa(to)}
+	}
+	c.host.calls["graphql "+name]++
+	switch name {
+	case "Repositories":
+		list := c.host.owned(text("owner"))
+		if fork, ok := in.Variables["fork"].(bool); ok {
+			list = slices.DeleteFunc(list, func(r *Repo) bool { return r.Fork != fork })
+		}
+		if len(list) == 0 {
+			c.json(http.StatusOK, map[string]any{"data": map[string]any{"repositoryOwner": nil}})
+			return
+		}
+		from, to, info := window(len(list))
+		nodes := []any{}
+		for _, r := range list[from:to] {
+			nodes = append(nodes, g.node(c, r))
+		}
+		c.json(http.StatusOK, map[string]any{"data": map[string]any{"repositoryOwner": map[string]any{"repositories": map[string]any{"nodes": nodes, "pageInfo": info}}}})
+	case "Follow":
+		data, problems := map[string]any{}, []any{}
+		for i := 0; in.Variables[fmt.Sprintf("o%d", i)] != nil; i++ {
+			alias := fmt.Sprintf("p%d", i)
+			slug := text(fmt.Sprintf("o%d", i)) + "/" + text(fmt.Sprintf("r%d", i))
+			if to := c.host.moved[strings.ToLower(slug)]; to != "" {
+				slug = to
+			}
+			r := c.host.repos[strings.ToLower(slug)]
+			if r == nil {
+				data[alias] = nil
+				problems = append(problems, map[string]any{"type": "NOT_FOUND", "path": []any{alias}, "message": "Could not resolve to a Repository"})
+				continue
+			}
+			n, _ := in.Variables[fmt.Sprintf("n%d", i)].(float64)
+			p, err := c.host.pull(c.ctx, r, int(n))
+			if err != nil {
+				data[alias] = map[string]any{"pullRequest": nil}
+				problems = append(problems, map[string]any{"type": "NOT_FOUND", "path": []any{alias, "pullRequest"}, "message": "Could not resolve to a PullRequest"})
+				continue
+			}
+			data[alias] = map[string]any{"pullRequest": g.pullNode(c, p)}
+		}
+		reply := map[string]any{"data": data}
+		if len(problems) > 0 {
+			reply["errors"] = problems
+		}
+		c.json(http.StatusOK, reply)
+	case "Own":
+		var all []*Pull
+		states, _ := in.Variables["states"].([]any)
+		for _, r := range c.host.repos {
+			list, err := c.host.list(c.ctx, r, func(p *Pull) bool {
+				return p.Author == Self && (len(states) == 0 || slices.Contains(states, any(strings.ToUpper(p.State))))
+			})
+			if err != nil {
+				c.fail(http.StatusInternalServerError, err.Error())
+				return
+			}
+			all = append(all, list...)
+		}
+		slices.SortFunc(all, func(a, b *Pull) int { return b.ID - a.ID })
+		from, to, info := window(len(all))
+		nodes := []any{}
+		for _, p := range all[from:to] {
+			nodes = append(nodes, g.pullNode(c, p))
+		}
+		c.json(http.StatusOK, map[string]any{"data": map[string]any{"viewer": map[string]any{"pullRequests": map[string]any{"nodes": nodes, "pageInfo": info}}}})
+	default:
+		c.json(http.StatusOK, map[string]any{"errors": []any{map[string]any{"message": "no operation " + name}}})
+	}
+}
+
+func (g github) node(c *call, r *Repo) map[string]any {
+	topics := []any{}
+	for _, t := range r.Topics {
+		topics = append(topics, map[string]any{"topic": map[string]any{"name": t}})
+	}
+	out := map[string]any{"nameWithOwner": r.Slug, "url": c.url + "/" + r.Slug, "isArchived": r.Archived, "isFork": r.Fork, "visibility": strings.ToUpper(r.Visibility),
+		"diskUsage": r.Size, "repositoryTopics": map[string]any{"nodes": topics}, "defaultBranchRef": nil}
+	if r.Path == "" {
+		return out
+	}
+	if tips, _, err := c.host.tips(c.ctx, r, r.Default); err == nil && tips[0] != "" {
+		out["defaultBranchRef"] = map[string]any{"name": r.Default, "target": map[string]any{"oid": tips[0], "tree": map[string]any{"oid": tips[0]}}}
+	}
+	return out
+}
+
+func (g github) pullNode(c *call, p *Pull) map[string]any {
+	names, reviewers := []any{}, []any{}
+	for _, l := range p.Labels {
+		names = append(names, map[string]any{"name": l})
+	}
+	for _, r := range p.Reviewers {
+		reviewers = append(reviewers, map[string]any{"requestedReviewer": map[string]any{"login": r}})
+	}
+	out := map[string]any{"number": p.Number, "url": c.url + "/" + p.repo.Slug + "/pull/" + strconv.Itoa(p.Number), "title": p.Title, "body": p.Body, "isDraft": p.Draft,
+		"state": strings.ToUpper(p.State), "headRefName": p.Head, "headRefOid": p.HeadSHA, "baseRefName": p.Base, "createdAt": stamp(p.Created), "updatedAt": stamp(p.Updated),
+		"author": map[string]any{"login": p.Author}, "mergeCommit": nil, "labels": map[string]any{"nodes": names}, "reviewRequests": map[string]any{"nodes": reviewers},
+		"repository": map[string]any{"nameWithOwner": p.repo.Slug}}
+	if p.MergeSHA != "" {
+		out["mergeCommit"] = map[string]any{"oid": p.MergeSHA}
+	}
+	return out
+}

@@ -1,0 +1,335 @@
+package simulator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"gaggle/internal/fleet"
+	"gaggle/internal/git"
+)
+
+// Host is what all vendors have: repositories and pull requests.
+type Host struct {
+	git *git.Store
+	cfg Config
+
+	mu     sync.Mutex // held while a request is served
+	repos  map[string]*Repo
+	moved  map[string]string // old slug to new
+	nextID int
+	calls  map[string]int
+	dice   dice
+}
+
+// Config is how the host behaves.
+type Config struct {
+	Git     *git.Store
+	Token   string // defaults to "token"
+	PageCap int    // most that a page holds, whatever is asked; defaults to 50
+	Seed    uint64
+	Faults  Faults
+}
+
+// Repo is one repository. Its fields may be set before the host serves.
+type Repo struct {
+	ID         int
+	Slug       string
+	Path       string // bare repository
+	Default    string
+	Archived   bool
+	Fork       bool
+	Visibility string
+	Topics     []string
+	Size       int64    // kilobytes
+	Labels     []string // the repository's own; defined at first use where the vendor does so
+	Protected  bool     // merges are refused
+	Checks     []Check
+	Deploys    []Deploy
+
+	pulls []*Pull
+}
+
+// Check is a CI result of a commit.
+type Check struct{ Commit, Name, State, Log string }
+
+// Deploy is a deployment of a commit.
+type Deploy struct{ Commit, Environment, State string }
+
+// Pull is a pull request.
+type Pull struct {
+	ID, Number                    int
+	Title, Body, State            string // open, closed, merged
+	Labels, Reviewers             []string
+	Draft                         bool
+	Head, HeadSHA, Base, MergeSHA string
+	Author                        string
+	Created, Updated              time.Time
+	Comments                      []Comment
+
+	repo  *Repo
+	seen  string
+	dirty bool // the last merge met a conflict
+}
+
+// Comment is what somebody said.
+type Comment struct {
+	ID           int
+	Author, Body string
+	MayWrite     bool
+	At           time.Time
+	Verdict      string // approved, changes_requested: it is a review
+}
+
+// The ways in which the host refuses.
+var (
+	errMissing   = errors.New("missing")
+	errNothing   = errors.New("nothing to merge")
+	errExists    = errors.New("exists")
+	errDraft     = errors.New("draft")
+	errClosed    = errors.New("closed")
+	errHead      = errors.New("head moved")
+	errConflict  = errors.New("conflict")
+	errProtected = errors.New("protected")
+)
+
+// Self is the login behind the token.
+const Self = "gaggle-bot"
+
+// NewHost makes an empty host.
+func NewHost(cfg Config) *Host {
+	if cfg.Token == "" {
+		cfg.Token = "token"
+	}
+	if cfg.PageCap == 0 {
+		cfg.PageCap = 50
+	}
+	return &Host{git: cfg.Git, cfg: cfg, repos: map[string]*Repo{}, moved: map[string]string{}, calls: map[string]int{}, dice: newDice(cfg.Seed, cfg.Faults)}
+}
+
+// Add puts a repository on the host.
+func (h *Host) Add(r Repo) *Repo {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.nextID++
+	r.ID = h.nextID
+	if r.Default == "" {
+		r.Default = "main"
+	}
+	if r.Visibility == "" {
+		r.Visibility = "private"
+	}
+	h.repos[strings.ToLower(r.Slug)] = &r
+	return &r
+}
+
+// Rename moves a repository; the old name redirects.
+func (h *Host) Rename(from, to string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	r := h.repos[strings.ToLower(from)]
+	delete(h.repos, strings.ToLower(from))
+	r.Slug = to
+	h.repos[strings.ToLower(to)] = r
+	h.moved[strings.ToLower(from)] = to
+}
+
+// Remove takes a repository away.
+func (h *Host) Remove(slug string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.repos, strings.ToLower(slug))
+	maps.DeleteFunc(h.moved, func(_, to string) bool { return strings.EqualFold(to, slug) })
+}
+
+// With looks at or changes a repository while nobody is served.
+func (h *Host) With(slug string, do func(*Repo)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	do(h.repos[strings.ToLower(slug)])
+}
+
+// Say adds a comment or a review.
+func (h *Host) Say(slug string, number int, c Comment) {
+	h.With(slug, func(r *Repo) {
+		h.nextID++
+		c.ID = h.nextID
+		p := r.pulls[number-1]
+		p.Comments = append(p.Comments, c)
+		p.Updated = time.Now().UTC()
+	})
+}
+
+// Calls counts requests by "METHOD /path/pattern"; "" is all.
+func (h *Host) Calls(pattern string) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.calls[pattern]
+}
+
+// Pulls is how many pull requests of a repository are open, and how many there are.
+func (h *Host) Pulls(slug string) (open, all int) {
+	h.With(slug, func(r *Repo) {
+		for _, p := range r.pulls {
+			if p.State == "open" {
+				open++
+			}
+		}
+		all = len(r.pulls)
+	})
+	return open, all
+}
+
+func (h *Host) owned(owner string) []*Repo {
+	var list []*Repo
+	for _, r := range h.repos {
+		if strings.HasPrefix(strings.ToLower(r.Slug), strings.ToLower(owner)+"/") {
+			list = append(list, r)
+		}
+	}
+	slices.SortFunc(list, func(a, b *Repo) int { return a.ID - b.ID })
+	return list
+}
+
+func (h *Host) pull(ctx context.Context, r *Repo, number int) (*Pull, error) {
+	if number < 1 || number > len(r.pulls) {
+		return nil, errMissing
+	}
+	p := r.pulls[number-1]
+	return p, h.look(ctx, p)
+}
+
+// list yields the pull requests that a filter takes, newest first.
+func (h *Host) list(ctx context.Context, r *Repo, take func(*Pull) bool) ([]*Pull, error) {
+	var out []*Pull
+	for _, p := range slices.Backward(r.pulls) {
+		if err := h.look(ctx, p); err != nil {
+			return nil, err
+		}
+		if take(p) {
+			out = append(out, p)
+		}
+	}
+	return out, nil
+}
+
+func (h *Host) tips(ctx context.Context, r *Repo, branches ...string) ([]string, *git.Hosted, error) {
+	repo, err := h.git.Hosted(r.Path)
+	if err != nil {
+		return nil, nil, err
+	}
+	var out []string
+	for _, b := range branches {
+		sha, err := repo.Branch(ctx, b)
+		if err != nil {
+			return nil, nil, err
+		}
+		out = append(out, sha)
+	}
+	return out, repo, nil
+}
+
+func (h *Host) look(ctx context.Context, p *Pull) error {
+	if p.State != "open" {
+		return nil
+	}
+	tips, repo, err := h.tips(ctx, p.repo, p.Head, p.Base)
+	if err != nil {
+		return err
+	}
+	head, base := tips[0], tips[1]
+	if head == "" {
+		p.State, p.Updated = "closed", time.Now().UTC()
+		return nil
+	}
+	if head != p.HeadSHA {
+		p.HeadSHA, p.Updated = head, time.Now().UTC()
+	}
+	if p.seen == head+base || base == "" {
+		return nil
+	}
+	p.seen = head + base
+	in, err := repo.Contains(ctx, base, head)
+	if in {
+		p.State, p.MergeSHA, p.Updated = "merged", base, time.Now().UTC()
+	}
+	return err
+}
+
+func (h *Host) create(ctx context.Context, r *Repo, p Pull) (*Pull, error) {
+	tips, repo, err := h.tips(ctx, r, p.Head, p.Base)
+	if err != nil {
+		return nil, err
+	}
+	if tips[0] == "" || tips[1] == "" {
+		return nil, errMissing
+	}
+	for _, other := range r.pulls {
+		if err := h.look(ctx, other); err != nil {
+			return nil, err
+		}
+		if other.State == "open" && other.Head == p.Head && other.Base == p.Base {
+			return other, errExists
+		}
+	}
+	if in, err := repo.Contains(ctx, tips[1], tips[0]); err != nil || in {
+		return nil, errors.Join(err, errNothing)
+	}
+	h.nextID++
+	now := time.Now().UTC()
+	p.ID, p.Number, p.State, p.HeadSHA, p.Author, p.Created, p.Updated, p.repo = h.nextID, len(r.pulls)+1, "open", tips[0], Self, now, now, r
+	r.pulls = append(r.pulls, &p)
+	return &p, nil
+}
+
+func (h *Host) merge(ctx context.Context, p *Pull, method, expect string) error {
+	switch {
+	case p.State != "open":
+		return errClosed
+	case p.Draft:
+		return errDraft
+	case expect != "" && expect != p.HeadSHA:
+		return errHead
+	case p.repo.Protected:
+		return errProtected
+	}
+	repo, err := h.git.Hosted(p.repo.Path)
+	if err != nil {
+		return err
+	}
+	m, err := repo.PrepareMerge(ctx, git.MergeSpec{Method: git.MergeMethod(method), Base: p.Base, Head: p.HeadSHA,
+		Message: fmt.Sprintf("%s (#%d)", p.Title, p.Number), Author: git.Identity{Name: Self, Email: Self + "@example.com"}, Date: time.Now()})
+	if p.dirty = fleet.CodeOf(err) == fleet.CodeMergeConflict; p.dirty {
+		return errConflict
+	}
+	if err == nil {
+		err = repo.Land(ctx, m)
+	}
+	if err != nil {
+		return err
+	}
+	p.State, p.MergeSHA, p.Updated = "merged", m.To, time.Now().UTC()
+	return nil
+}
+
+func (h *Host) comment(p *Pull, body string) Comment {
+	h.nextID++
+	c := Comment{ID: h.nextID, Author: Self, Body: body, MayWrite: true, At: time.Now().UTC()}
+	p.Comments = append(p.Comments, c)
+	p.Updated = c.At
+	return c
+}
+
+func add(have []string, more ...string) []string {
+	for _, m := range more {
+		if m != "" && !slices.Contains(have, m) {
+			have = append(have, m)
+		}
+	}
+	return have
+}

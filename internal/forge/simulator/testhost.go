@@ -1,0 +1,29 @@
+package simulator
+
+import (
+	"path/filepath"
+	"testing"
+
+	"gaggle/internal/forge/forgetest"
+	"gaggle/internal/git"
+)
+
+// Slug is the repository that Harness makes.
+const Slug = "acme/billing"
+
+// Harness makes a host with one real repository, and all of a conformance harness but the forge and the clone URL.
+func Harness(t *testing.T, seed uint64, faults Faults) (*Host, forgetest.Harness) {
+	t.Helper()
+	store, err := git.Open(git.Config{Dir: filepath.Join(t.TempDir(), "mirrors"), AllowFile: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := NewHost(Config{Git: store, Seed: seed, Faults: faults, PageCap: 5})
+	out := forgetest.Repository(t, Slug)
+	remote, err := git.ParseRemote(out.Repo.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Add(Repo{Slug: Slug, Path: remote.Path})
+	return h, out
+}

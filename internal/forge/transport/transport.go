@@ -1,0 +1,231 @@
+package transport
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"gaggle/internal/fleet"
+	"gaggle/internal/forge"
+)
+
+// Config is how a host is reached.
+type Config struct {
+	Base       *url.URL         // of the API; the token goes to its scheme and host only
+	Credential forge.Credential // nil: no token
+	Sign       func(h http.Header, token string)
+	Limiter    *Limiter
+	Next       http.RoundTripper // defaults to a transport of its own
+	Timeout    time.Duration     // of one request with its reply; defaults to 60 s
+	MaxReply   int64             // bytes; defaults to 64 MiB
+}
+
+// Transport is an http.RoundTripper for any number of goroutines.
+type Transport struct {
+	cfg   Config
+	cache *cache
+	calls atomic.Int64
+}
+
+// New makes a transport.
+func New(cfg Config) (*Transport, error) {
+	if cfg.Base == nil || cfg.Base.Host == "" || cfg.Base.User != nil {
+		return nil, fleet.Errorf(fleet.CodeInvalid, "a forge needs a URL with a host and without a password")
+	}
+	if cfg.Base.Scheme != "https" && (cfg.Base.Scheme != "http" || !loopback(cfg.Base.Hostname())) {
+		return nil, &fleet.Error{Code: fleet.CodeInvalid, Message: "a forge is reached over https", Hint: "plain http is for this machine only"}
+	}
+	if cfg.Limiter == nil {
+		cfg.Limiter = NewLimiter(Limits{}, nil)
+	}
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = time.Minute
+	}
+	if cfg.MaxReply <= 0 {
+		cfg.MaxReply = 64 << 20
+	}
+	if cfg.Next == nil {
+		next := http.DefaultTransport.(*http.Transport).Clone()
+		next.MaxIdleConnsPerHost = 32
+		cfg.Next = next
+	}
+	return &Transport{cfg: cfg, cache: newCache(512)}, nil
+}
+
+// Client is an HTTP client over the transport.
+func (t *Transport) Client() *http.Client {
+	return &http.Client{Transport: t}
+}
+
+// Calls is how many requests went to the host.
+func (t *Transport) Calls() int { return int(t.calls.Load()) }
+
+// Limiter returns the one that is in use.
+func (t *Transport) Limiter() *Limiter { return t.cfg.Limiter }
+
+func loopback(host string) bool { return host == "localhost" || host == "127.0.0.1" || host == "::1" }
+
+// RoundTrip implements http.RoundTripper. A reply of 400 and above is an error with a *Status in its chain.
+func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	own := req.URL.Scheme == t.cfg.Base.Scheme && req.URL.Host == t.cfg.Base.Host
+	if !own && req.URL.Scheme != "https" && (req.URL.Scheme != "http" || !loopback(req.URL.Hostname()) || !loopback(t.cfg.Base.Hostname())) {
+		closeBody(req)
+		return nil, fleet.Errorf(fleet.CodeForge, "the forge sends the request on to where it must not go")
+	}
+	write := req.Method != http.MethodGet && req.Method != http.MethodHead && !strings.HasSuffix(req.URL.Path, "/graphql")
+	if own {
+		if err := t.cfg.Limiter.admit(req.Context(), write); err != nil {
+			closeBody(req)
+			return nil, err
+		}
+		defer t.cfg.Limiter.leave()
+	}
+	ctx, cancel := context.WithTimeout(req.Context(), t.cfg.Timeout)
+	out := req.Clone(ctx)
+	out.Header.Del("Authorization") // also what a redirect carried along
+	if err := t.sign(out, own); err != nil {
+		cancel()
+		closeBody(req)
+		return nil, err
+	}
+	remembered := t.cache.ask(out)
+	t.calls.Add(1)
+	resp, err := t.cfg.Next.RoundTrip(out)
+	if err != nil {
+		cancel()
+		if req.Context().Err() != nil {
+			return nil, context.Cause(req.Context())
+		}
+		return nil, &fleet.Error{Code: fleet.CodeForge, Message: "the forge at " + req.URL.Host + " does not answer", Err: fmt.Errorf("%w: %w", forge.ErrPassing, err)}
+	}
+	if own {
+		t.cfg.Limiter.learn(resp.Header)
+	}
+	resp.Body = &body{Reader: io.LimitReader(resp.Body, t.cfg.MaxReply), closer: resp.Body, cancel: cancel}
+	if remembered != nil && resp.StatusCode == http.StatusNotModified {
+		_ = resp.Body.Close()
+		return remembered.reply(req), nil
+	}
+	if resp.StatusCode >= 400 {
+		defer resp.Body.Close()
+		return nil, t.refusal(req, resp)
+	}
+	return t.cache.keep(out, resp)
+}
+
+func (t *Transport) sign(req *http.Request, own bool) error {
+	if !own || t.cfg.Credential == nil {
+		return nil
+	}
+	secret, err := t.cfg.Credential(req.Context())
+	if err != nil {
+		return err
+	}
+	if t.cfg.Sign != nil {
+		t.cfg.Sign(req.Header, secret.Reveal())
+	} else {
+		req.Header.Set("Authorization", "Bearer "+secret.Reveal())
+	}
+	return nil
+}
+
+// body bounds a reply and ends its timeout.
+type body struct {
+	io.Reader
+	closer io.Closer
+	cancel context.CancelFunc
+}
+
+func (b *body) Close() error {
+	defer b.cancel()
+	return b.closer.Close()
+}
+
+func closeBody(req *http.Request) {
+	if req.Body != nil {
+		_ = req.Body.Close()
+	}
+}
+
+// Status is in the chain of the error about a reply of 400 and above.
+type Status struct {
+	Code int
+	Body string // the beginning of what the host said; untrusted
+}
+
+func (s *Status) Error() string { return fmt.Sprintf("status %d: %s", s.Code, excerpt(s.Body)) }
+
+func excerpt(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, "?"))
+	if len(s) > 300 {
+		s = strings.ToValidUTF8(s[:300], "") + "…"
+	}
+	return s
+}
+
+// refusal makes an error of a reply, and holds later calls back when it is about a limit.
+func (t *Transport) refusal(req *http.Request, resp *http.Response) error {
+	said, _ := io.ReadAll(io.LimitReader(resp.Body, 16<<10))
+	status := &Status{Code: resp.StatusCode, Body: string(said)}
+	if wait, why, limited := t.limited(resp, status.Body); limited {
+		t.cfg.Limiter.close(wait)
+		return Limited(wait, why)
+	}
+	e := &fleet.Error{Code: fleet.CodeForge, Message: fmt.Sprintf("the forge refused %s %s", req.Method, excerpt(req.URL.Path)), Err: status}
+	switch {
+	case resp.StatusCode >= 500:
+		e.Message, e.Err = "the forge failed at "+req.Method+" "+excerpt(req.URL.Path), fmt.Errorf("%w: %w", forge.ErrPassing, status)
+	case resp.StatusCode == 401 || resp.StatusCode == 403:
+		e.Code, e.Hint = fleet.CodeForgeAuth, "gaggle doctor says what the credential lacks"
+	case resp.StatusCode == 404 || resp.StatusCode == 410:
+		e.Code = fleet.CodeNotFound
+	case resp.StatusCode == 409:
+		e.Code = fleet.CodeConflict
+	}
+	return e
+}
+
+// limited recognises the refusals that only ask to wait: 429, and GitHub's 403 for primary and secondary limits.
+func (t *Transport) limited(resp *http.Response, said string) (wait time.Duration, why string, ok bool) {
+	after, asked := retryAfter(resp.Header.Get("Retry-After"), t.cfg.Limiter.now())
+	spent := resp.Header.Get("X-RateLimit-Remaining") == "0"
+	lower := strings.ToLower(said)
+	secondary := strings.Contains(lower, "secondary rate limit") || strings.Contains(lower, "abuse detection")
+	switch {
+	case resp.StatusCode == http.StatusTooManyRequests, resp.StatusCode == http.StatusForbidden && (asked || spent || secondary):
+	case resp.StatusCode == http.StatusServiceUnavailable && asked:
+	default:
+		return 0, "", false
+	}
+	why = "the forge limits the rate of calls"
+	if asked {
+		return min(max(after, time.Millisecond), time.Hour), why, true
+	}
+	if spent {
+		if n, err := strconv.ParseInt(resp.Header.Get("X-RateLimit-Reset"), 10, 64); err == nil {
+			return min(max(time.Unix(n, 0).Sub(t.cfg.Limiter.now()), time.Second), time.Hour), why, true
+		}
+	}
+	return time.Minute, why, true // what GitHub asks for when it does not say
+}
+
+func retryAfter(h string, now time.Time) (time.Duration, bool) {
+	if n, err := strconv.ParseFloat(h, 64); err == nil && n >= 0 && n < 1e6 {
+		return time.Duration(n * float64(time.Second)), true
+	}
+	if at, err := http.ParseTime(h); err == nil {
+		return at.Sub(now), true
+	}
+	return 0, false
+}

@@ -1,0 +1,175 @@
+package transport_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"gaggle/internal/fleet"
+	"gaggle/internal/forge"
+	"gaggle/internal/forge/transport"
+)
+
+const token = "ghp_0123456789abcdef"
+
+func client(t *testing.T, limits transport.Limits, clock func() time.Time, serve http.HandlerFunc) (*transport.Transport, string) {
+	t.Helper()
+	srv := httptest.NewServer(serve)
+	t.Cleanup(srv.Close)
+	base, err := url.Parse(srv.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr, err := transport.New(transport.Config{Base: base, Credential: forge.Fixed(token), Limiter: transport.NewLimiter(limits, clock)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tr, srv.URL
+}
+
+// The token goes to the host itself, and stays out of every error.
+func TestTheTokenStaysHome(t *testing.T) {
+	var got []string
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = append(got, "other:"+r.Header.Get("Authorization"))
+		_, _ = w.Write([]byte(`{}`))
+	}))
+	t.Cleanup(other.Close)
+	tr, at := client(t, transport.Limits{}, nil, func(w http.ResponseWriter, r *http.Request) {
+		got = append(got, "own:"+r.Header.Get("Authorization"))
+		switch r.URL.Path {
+		case "/away":
+			http.Redirect(w, r, other.URL+"/x", http.StatusTemporaryRedirect)
+		case "/bad":
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = w.Write([]byte(strings.Repeat("x\x1b[31m", 1000)))
+		case "/plain":
+			http.Redirect(w, r, "http://example.com/", http.StatusFound)
+		}
+	})
+	if _, err := tr.JSON(t.Context(), "GET", at+"/away", nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	if fmt.Sprint(got) != "[own:Bearer "+token+" other:]" {
+		t.Error(got)
+	}
+	for _, path := range []string{"/bad", "/plain"} {
+		_, err := tr.JSON(t.Context(), "POST", at+path, map[string]int{"a": 1}, nil)
+		if fleet.CodeOf(err) != fleet.CodeForge || strings.Contains(fmt.Sprintf("%+v", err), token) || strings.Contains(err.Error(), "\x1b") || len(err.Error()) > 1000 {
+			t.Errorf("%.300q", err)
+		}
+	}
+	secret, _ := forge.Fixed(token)(t.Context())
+	if s := fmt.Sprintf("%v %+v %#v %s %q", secret, secret, secret, secret, secret); strings.Contains(s, token) {
+		t.Error(s)
+	}
+	for _, bad := range []string{"http://example.com/", "https://user:pw@h/", "ftp://h/", "/x"} {
+		base, _ := url.Parse(bad)
+		if _, err := transport.New(transport.Config{Base: base}); fleet.CodeOf(err) != fleet.CodeInvalid {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+}
+
+func TestLimits(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	served, refuse := 0, http.Header{}
+	status := 0
+	tr, at := client(t, transport.Limits{WritesPerMinute: 3, Reserve: 2}, func() time.Time { return now }, func(w http.ResponseWriter, _ *http.Request) {
+		served++
+		for k, v := range refuse {
+			w.Header()[k] = v
+		}
+		if status != 0 {
+			w.WriteHeader(status)
+		}
+	})
+	get := func() error { _, err := tr.JSON(t.Context(), "GET", at, nil, nil); return err }
+	post := func() error { _, err := tr.JSON(t.Context(), "POST", at, 1, nil); return err }
+	waits := func(name string, err error, want time.Duration) {
+		t.Helper()
+		if wait, ok := forge.RetryAfter(err); !ok || wait != want || fleet.CodeOf(err) != fleet.CodeForgeRateLimit || !forge.Passing(err) {
+			t.Errorf("%s: %v (%v)", name, err, wait)
+		}
+	}
+	for range 3 {
+		if err := post(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	waits("a fourth write in a minute", post(), time.Minute)
+	if err := get(); err != nil || served != 4 {
+		t.Fatalf("reading goes on: %v, %d", err, served)
+	}
+	now = now.Add(time.Minute)
+	refuse.Set("X-RateLimit-Remaining", "3")
+	refuse.Set("X-RateLimit-Reset", fmt.Sprint(now.Add(30*time.Minute).Unix()))
+	if err := errors.Join(get(), get()); err != nil {
+		t.Fatal(err)
+	}
+	waits("the reserve", get(), 30*time.Minute)
+	if served != 6 {
+		t.Errorf("%d calls", served)
+	}
+	now = now.Add(31 * time.Minute)
+	refuse.Del("X-RateLimit-Remaining")
+	refuse.Set("Retry-After", "120")
+	status = http.StatusTooManyRequests
+	waits("429", get(), 2*time.Minute)
+	waits("while it is closed", get(), 2*time.Minute)
+	if served != 7 {
+		t.Errorf("%d calls: a closed forge is not asked", served)
+	}
+	now = now.Add(3 * time.Minute)
+	refuse.Del("Retry-After")
+	refuse.Set("X-RateLimit-Remaining", "0")
+	refuse.Set("X-RateLimit-Reset", fmt.Sprint(now.Add(10*time.Minute).Unix()))
+	status = http.StatusForbidden
+	waits("a primary limit", get(), 10*time.Minute)
+	now = now.Add(11 * time.Minute)
+	refuse.Del("X-RateLimit-Remaining")
+	if err := get(); fleet.CodeOf(err) != fleet.CodeForgeAuth || forge.Passing(err) {
+		t.Errorf("a plain 403: %v", err)
+	}
+}
+
+func TestFailures(t *testing.T) {
+	tr, at := client(t, transport.Limits{}, nil, func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/cut":
+			w.Header().Set("Content-Length", "100")
+			_, _ = w.Write([]byte(`{"a":`))
+		case "/hang-up":
+			panic(http.ErrAbortHandler)
+		default:
+			w.WriteHeader(http.StatusBadGateway)
+		}
+	})
+	for _, path := range []string{"/cut", "/hang-up", "/502"} {
+		var out any
+		if _, err := tr.JSON(t.Context(), "POST", at+path, 1, &out); fleet.CodeOf(err) != fleet.CodeForge || !forge.Passing(err) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("stopped by hand"))
+	if _, err := tr.JSON(ctx, "GET", at, nil, nil); err == nil || err.Error() != "stopped by hand" {
+		t.Error(err)
+	}
+}
+
+func TestLastBytes(t *testing.T) {
+	text := strings.Repeat("0123456789", 50_000)
+	if got, err := transport.LastBytes(strings.NewReader(text+"end"), 5); err != nil || string(got) != "89end" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if got, err := transport.LastBytes(strings.NewReader("ab"), 5); err != nil || string(got) != "ab" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
