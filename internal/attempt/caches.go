@@ -29,7 +29,7 @@ func (r *Runner) warm(ctx context.Context, work, repository, folder string, veri
 	steps := verify.WarmSteps(verifiers)
 	if hosts := r.hosts(ctx, len(steps) > 0); r.cfg.Gateway != nil && len(hosts) > 0 {
 		spec.Door = filepath.Join(folder, "registries.sock")
-		session, err := r.cfg.Gateway.Open(ctx, gateway.SessionConfig{Socket: spec.Door, Meter: noMoney{}, Egress: hosts})
+		session, err := r.cfg.Gateway.Open(ctx, gateway.SessionConfig{Socket: spec.Door, Meter: noMoney{}, Egress: hosts, Private: hosts}) // a registry that this machine is set up with may be in its own network
 		if err != nil {
 			return err
 		}

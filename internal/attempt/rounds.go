@@ -71,7 +71,7 @@ func (j *job) rounds(ctx context.Context) (Outcome, error) {
 func retriable(res agent.Result, out Outcome) bool {
 	switch res.Code {
 	case "", fleet.CodeTurns:
-		return out.Reason != fleet.CodeToolMissing
+		return out.Reason != fleet.CodeToolMissing && out.Reason != fleet.CodeUnverified
 	}
 	return false
 }
@@ -112,13 +112,12 @@ func (j *job) assess(ctx context.Context, co *git.Checkout, change git.Change, r
 		return out, err
 	}
 	round.Report = &report
-	switch {
-	case !report.OK():
+	if !report.OK() {
 		if out.Reason == "" {
 			out.Reason, out.Message = fleet.CodeVerifyFailed, describeReport(report)
 		}
-	case unverified(report):
-		out.Reason, out.Message = fleet.CodeToolMissing, "no verifier could run; missing on this machine: "+strings.Join(report.Missing(), ", ")
+	} else if code, why := unverified(report); code != "" && out.Reason == "" {
+		out.Reason, out.Message = code, why
 	}
 	if out.Reason == "" && j.c.Judge.Mode != spec.JudgeOff {
 		verdict, err := j.judge(ctx, out.Diff, report, round.Findings)
@@ -141,10 +140,30 @@ func (j *job) assess(ctx context.Context, co *git.Checkout, change git.Change, r
 	return out, nil
 }
 
-// unverified says that there were verifiers and not one of them could run.
-func unverified(r fleet.Report) bool {
-	missing := len(r.Missing())
-	return missing > 0 && missing == len(r.Checks)
+// unverified says that there were verifiers and none of them vouches for the change: all failed on the base already,
+// or their toolchains are not here.
+func unverified(r fleet.Report) (fleet.Code, string) {
+	for _, c := range r.Checks {
+		if c.Outcome == fleet.Passed {
+			return "", ""
+		}
+	}
+	switch missing := r.Missing(); {
+	case len(r.Checks) == 0:
+		return "", ""
+	case len(missing) == len(r.Checks):
+		return fleet.CodeToolMissing, "no verifier could run; missing on this machine: " + strings.Join(missing, ", ")
+	default:
+		return fleet.CodeUnverified, "no verifier passes here, with or without the change: " + describeChecks(r)
+	}
+}
+
+func describeChecks(r fleet.Report) string {
+	var parts []string
+	for _, c := range r.Checks {
+		parts = append(parts, c.Verifier+" "+strings.ReplaceAll(string(c.Outcome), "_", " "))
+	}
+	return clip(strings.Join(parts, ", "), 300)
 }
 
 func (j *job) guard(diff []byte) ([]fleet.Finding, error) {

@@ -39,6 +39,7 @@ const (
 	CodeModelBusy      Code = "model_busy"           // the model refused with 429 or 529 for too long
 	CodeVerifyFailed   Code = "verify_failed"        // a verifier still failed after the last round
 	CodeToolMissing    Code = "toolchain_missing"    // a verifier's toolchain is not on this machine
+	CodeUnverified     Code = "unverified"           // no verifier passes on the base, so none can vouch for the change
 	CodeGuard          Code = "guard_failed"         // a guard still objected after the last round
 	CodeVeto           Code = "judge_veto"           // the judge still vetoed after the last round
 	CodeJudge          Code = "judge_failed"         // the judge gave no usable verdict

@@ -110,6 +110,10 @@ func (t *tree) bazel(at, want string) []Verifier {
 	}}
 }
 
+// preCommitRun works on a copy of what Warm installed: pre-commit locks its home even when there is nothing to install, and a
+// change under way sees it read-only. Where pre-commit is not there, the shell says so with 127.
+const preCommitRun = `cp -R "$PRE_COMMIT_HOME" /tmp/hooks 2>/dev/null; PRE_COMMIT_HOME=/tmp/hooks pre-commit run --all-files --color=never`
+
 // preCommit finds hooks that check the code. They run on all files, so that an old complaint is found on the base too.
 func (t *tree) preCommit(at string) []Verifier {
 	name := t.first(at, ".pre-commit-config.yaml", ".pre-commit-config.yml")
@@ -117,7 +121,7 @@ func (t *tree) preCommit(at string) []Verifier {
 		return nil
 	}
 	return []Verifier{{
-		Name: "pre-commit", Kind: Lint, Source: path.Join(at, name), Tool: "pre-commit", Dir: at, Argv: []string{"pre-commit", "run", "--all-files", "--color=never"},
+		Name: "pre-commit", Kind: Lint, Source: path.Join(at, name), Tool: "pre-commit", Dir: at, Argv: []string{"sh", "-c", preCommitRun},
 		Warm: []Step{{Argv: []string{"pre-commit", "install-hooks"}, Dir: at, Cache: "pre-commit", Executes: true, Optional: true}},
 	}}
 }
