@@ -107,7 +107,7 @@ func TestDetect(t *testing.T) {
 			[]string{"dotnet build: cd src && dotnet build Shop.sln -nologo -clp:NoSummary", "dotnet test: cd src && dotnet test Shop.sln --nologo --no-build"}},
 		{"Bazel", "web", map[string]string{"MODULE.bazel": "", "web/BUILD.bazel": ""}, []string{"bazel test: bazel test --color=no --curses=no --noshow_progress --keep_going --test_output=errors //web/..."}},
 		{"pre-commit beside a build", ".", map[string]string{"Cargo.toml": "[package]\n", ".pre-commit-config.yaml": "repos: []\n"},
-			[]string{"cargo build: cargo build --message-format short", "pre-commit: cp -R "$PRE_COMMIT_HOME" /tmp/hooks 2>/dev/null; PRE_COMMIT_HOME=/tmp/hooks pre-commit run --all-files --color=never", "cargo test: cargo test --no-fail-fast --message-format short"}},
+			[]string{"cargo build: cargo build --message-format short", "pre-commit: cp -R \"$PRE_COMMIT_HOME\" /tmp/hooks 2>/dev/null; PRE_COMMIT_HOME=/tmp/hooks pre-commit run --all-files --color=never", "cargo test: cargo test --no-fail-fast --message-format short"}},
 
 		{"Make alone", ".", map[string]string{"Makefile": "CC := gcc\nall: main\n\t$(CC) main.c\ntest: all\n\t./main\n.PHONY: test\n"}, []string{"make test: make test"}},
 		{"Make without tests", ".", map[string]string{"Makefile": "all: main\nmain: main.c\n\tcc main.c\n"}, []string{"make all: make all"}},
