@@ -163,6 +163,20 @@ func TestUnsafeTreesAreRefused(t *testing.T) {
 			runGit(t, sub, "-c", "core.fsmonitor=false", "commit", "-qm", "x")
 			return nil
 		}},
+		{"nested repository whose .git is ignored", "sub/.git", func(t *testing.T, tree string) error {
+			runGit(t, t.TempDir(), "init", "--quiet", filepath.Join(tree, "sub"))
+			write(t, tree, map[string]string{".gitignore": ".git\n*.txt\n", "sub/a.txt": "a\n", "sub/b.go": "b\n"})
+			runGit(t, filepath.Join(tree, "sub"), "add", "-A")
+			runGit(t, filepath.Join(tree, "sub"), "commit", "-qm", "x")
+			return nil
+		}},
+		{"nested repository all of whose files are ignored", "sub/.git", func(t *testing.T, tree string) error {
+			runGit(t, t.TempDir(), "init", "--quiet", filepath.Join(tree, "sub"))
+			write(t, tree, map[string]string{"sub/.gitignore": "*\n", "sub/b.go": "b\n"})
+			runGit(t, filepath.Join(tree, "sub"), "add", "-Af")
+			runGit(t, filepath.Join(tree, "sub"), "commit", "-qm", "x")
+			return nil
+		}},
 		{"nested .GIT", "doc/.GIT", func(t *testing.T, tree string) error { return os.MkdirAll(filepath.Join(tree, "doc/.GIT"), 0o755) }},
 		{"nested .git file", "doc/.git", func(t *testing.T, tree string) error {
 			return os.WriteFile(filepath.Join(tree, "doc/.git"), []byte("gitdir: /tmp"), 0o644)

@@ -21,17 +21,18 @@ import (
 type BlobReader struct {
 	store  *Store
 	gitDir string
-	// distrust has the mirror made anew by whoever uses it next: objects were promised and are not there.
+	// distrust has the mirror made anew by whoever uses it next; nil where gitDir is no mirror.
 	distrust func()
 	ctx      context.Context
 	cancel   context.CancelFunc
 
-	mu     sync.Mutex
-	cmd    *exec.Cmd // nil before the first read
-	stderr *tail
-	in     io.WriteCloser
-	out    *bufio.Reader
-	broken error // why nothing can be read any more
+	mu      sync.Mutex
+	cmd     *exec.Cmd // nil before the first read
+	stderr  *tail
+	in      io.WriteCloser
+	out     *bufio.Reader
+	broken  error // why nothing can be read any more
+	doubted bool
 }
 
 // Blobs returns a reader of the repository's mirror. It ends with ctx or Close, whichever comes first.
@@ -236,9 +237,7 @@ func (r *BlobReader) answer(name string) (oid, kind string, size int64, err erro
 			return "", "", 0, r.fail(err)
 		}
 	}
-	if validOID(name) {
-		r.distrust()
-	}
+	r.doubt(name)
 	return "", "", 0, fleet.Errorf(fleet.CodeNotFound, "%s is not in the repository", clean(name))
 }
 
@@ -253,12 +252,27 @@ func (r *BlobReader) content(size int64) ([]byte, error) {
 	return data, nil
 }
 
+// doubt looks, once, whether a mirror that lacks an object by that name lacks what its own head needs. A name that
+// never was in the repository is the caller's mistake, and no reason to throw a mirror away.
+func (r *BlobReader) doubt(name string) {
+	if !validOID(name) || strings.Trim(name, "0") == "" || r.doubted || r.distrust == nil {
+		return
+	}
+	r.doubted = true
+	err := r.store.run(r.ctx, command{gitDir: r.gitDir, args: []string{"rev-list", "--objects", "--quiet", headRef}})
+	if err != nil && r.ctx.Err() == nil {
+		r.distrust()
+	}
+}
+
 // fail ends the reader after a broken answer: nothing that follows could be trusted.
 func (r *BlobReader) fail(err error) error {
 	r.in.Close()
 	err = or(r.store.finish(r.ctx, r.cmd, r.stderr, "cat-file", r.cmd.Wait()), err)
 	if damaged(err) {
-		r.distrust()
+		if r.distrust != nil {
+			r.distrust()
+		}
 		err = &fleet.Error{Code: fleet.CodeMirrorCorrupt, Message: "the mirror is damaged", Err: err}
 	}
 	r.broken = classify(err, "the mirror could not be read")

@@ -17,8 +17,9 @@ type diffed struct {
 	patch  []byte
 }
 
-// diffArgs make a diff that depends on the two trees and on nothing else.
-var diffArgs = []string{"-r", "--no-ext-diff", "--no-textconv", "--no-color", "--full-index", "--find-renames=60%", "-l500", "--diff-algorithm=histogram", "--unified=3", "--src-prefix=a/", "--dst-prefix=b/", "--ignore-submodules=all"}
+// diffArgs make a diff that depends on the two trees and on nothing else. Between two trees git enters no submodule, so
+// none of their changes need be ignored, and a .gitmodules file cannot hide one.
+var diffArgs = []string{"-r", "--no-ext-diff", "--no-textconv", "--no-color", "--full-index", "--find-renames=60%", "-l500", "--diff-algorithm=histogram", "--unified=3", "--src-prefix=a/", "--dst-prefix=b/", "--ignore-submodules=none", "--submodule=short"}
 
 // compare runs one diff-tree that yields the list of files, their counts and the patch.
 func (c *Checkout) compare(ctx context.Context, tree string) (diffed, error) {
@@ -58,6 +59,8 @@ func (c *Checkout) Diff(ctx context.Context, tree string) ([]byte, error) {
 	if tree == c.BaseTree {
 		return nil, nil
 	}
+	ctx, cancel := c.patience(ctx)
+	defer cancel()
 	d, err := c.compare(ctx, tree)
 	return d.patch, classify(err, "the diff of "+clean(c.repo.Name)+" could not be made")
 }

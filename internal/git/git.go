@@ -26,6 +26,8 @@ type Config struct {
 	MaxTreeBytes int64  // size of all files that a change adds or alters; defaults to 512 MiB
 	MaxDiffBytes int64  // size of one diff; defaults to 64 MiB
 
+	Patience time.Duration // for reading what an agent left; defaults to 5 minutes
+
 	// Credentials answers for an https URL; an empty secret means none. Defaults to nobody being asked.
 	Credentials func(ctx context.Context, url string) (user, secret string, err error)
 }
@@ -53,6 +55,7 @@ func Open(cfg Config) (*Store, error) {
 	cfg.MaxFileBytes = or(cfg.MaxFileBytes, 16<<20)
 	cfg.MaxTreeBytes = or(cfg.MaxTreeBytes, 512<<20)
 	cfg.MaxDiffBytes = or(cfg.MaxDiffBytes, 64<<20)
+	cfg.Patience = or(cfg.Patience, 5*time.Minute)
 	program, err := exec.LookPath(cfg.Program)
 	if err == nil {
 		program, err = filepath.Abs(program)

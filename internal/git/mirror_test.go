@@ -302,6 +302,49 @@ func TestADamagedMirrorIsMadeAnew(t *testing.T) {
 	}
 }
 
+// A reader that asks for what never was there does not cost the mirror; one that finds objects gone has it made anew.
+func TestOnlyDamageCostsTheMirror(t *testing.T) {
+	src := newSource(t, map[string]string{"a.txt": strings.Repeat("content\n", 100)})
+	dir, repo := t.TempDir(), src.repo()
+	store, err := git.Open(git.Config{Dir: dir, AllowFile: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	refresh(t, store, repo)
+	state := filepath.Join(dir, git.Escape(repo.Name)+".git", "gaggle.json")
+	read := func(oid string) {
+		t.Helper()
+		r, err := store.Blobs(t.Context(), repo)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		_, err = r.Read(oid, 1<<20)
+		wantCode(t, err, fleet.CodeNotFound)
+	}
+	read(strings.Repeat("0", 40))
+	read(strings.Repeat("1", 40))
+	if _, err := os.Stat(state); err != nil {
+		t.Fatal("a wrong question cost the mirror")
+	}
+	for _, p := range glob(t, dir, "*.git/objects/pack/*") {
+		os.Remove(p)
+	}
+	read(src.git("rev-parse", "HEAD:a.txt"))
+	if _, err := os.Stat(state); err == nil {
+		t.Fatal("a mirror without its objects is still believed")
+	}
+	refresh(t, store, repo)
+	r, err := store.Blobs(t.Context(), repo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if data, err := r.Read(src.git("rev-parse", "HEAD:a.txt"), 1<<20); err != nil || len(data) != 800 {
+		t.Fatalf("%d bytes, %v", len(data), err)
+	}
+}
+
 // A source that is damaged itself is a typed failure, after one try.
 func TestADamagedSourceFails(t *testing.T) {
 	src := newSource(t, map[string]string{"a.txt": strings.Repeat("content\n", 100)})

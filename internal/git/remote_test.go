@@ -294,7 +294,7 @@ func TestAHooksWordIsHeardOverTheNetworkOnly(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = store.Push(t.Context(), repo, sha, "gaggle/x", "")
+		err = store.Push(t.Context(), repo, sha, "gaggle/x"+string(want), "")
 		if want == "" && err != nil || want != "" && fleet.CodeOf(err) != want {
 			t.Errorf("%s: %v (%s)", url, err, fleet.CodeOf(err))
 		}

@@ -41,6 +41,8 @@ type FileChange struct {
 // git must not read (unsafe_tree, which names the path), and records the rest as a tree. What .gitignore covers
 // is left out. When nothing changed since the last look, no process is started.
 func (c *Checkout) Snapshot(ctx context.Context) (Change, error) {
+	ctx, cancel := c.patience(ctx)
+	defer cancel()
 	change, err := c.snapshot(ctx)
 	return change, classify(err, "the work tree of "+clean(c.repo.Name)+" could not be read back")
 }
@@ -75,7 +77,22 @@ func (c *Checkout) snapshot(ctx context.Context) (Change, error) {
 		return Change{Tree: c.current}, nil
 	}
 	d, err := c.compare(ctx, c.current)
-	return d.change, err
+	if err != nil {
+		return Change{}, err
+	}
+	for _, f := range d.change.Files {
+		if f.Mode == submoduleMode || f.OldMode == submoduleMode {
+			return Change{}, unsafeTree(f.Path, "a submodule was added, moved or removed; submodules are left as they are")
+		}
+	}
+	return d.change, nil
+}
+
+const submoduleMode = "160000"
+
+// patience bounds what git spends on content that an agent made, which can be made to cost it hours.
+func (c *Checkout) patience(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, c.store.cfg.Patience, &fleet.Error{Code: fleet.CodeUnsafeTree, Message: "git could not read the work tree within " + c.store.cfg.Patience.String(), Hint: "look for huge files, or for patterns that take for ever"})
 }
 
 func (c *Checkout) index() (*index, error) {
@@ -115,6 +132,9 @@ func (c *Checkout) restoreSubmodules(ix *index) error {
 
 // vet refuses a tree that holds what git must not read, unless .gitignore keeps git from reading it.
 func (c *Checkout) vet(ctx context.Context, found survey) error {
+	if found.unlisted {
+		return unsafeTree(found.suspects[0].shown, found.suspects[0].why+", one of very many such")
+	}
 	if len(found.suspects) > 0 {
 		ignored, err := c.ignored(ctx, found.suspects)
 		if err != nil {
@@ -122,7 +142,7 @@ func (c *Checkout) vet(ctx context.Context, found survey) error {
 		}
 		for _, s := range found.suspects {
 			if !ignored[s.path] {
-				return unsafeTree(s.path, s.why)
+				return unsafeTree(s.shown, s.why)
 			}
 		}
 	}
@@ -243,5 +263,5 @@ func (c *Checkout) ReadFile(name string, limit int64) ([]byte, error) {
 
 // Blobs returns a reader of the objects of this checkout: its base and whatever Snapshot recorded.
 func (c *Checkout) Blobs(ctx context.Context) *BlobReader {
-	return c.store.blobs(ctx, c.gitDir, c.mirror.distrust)
+	return c.store.blobs(ctx, c.gitDir, nil)
 }

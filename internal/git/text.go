@@ -11,6 +11,8 @@ import (
 // where the repository's attributes, or a NUL byte in it, make it binary for git. What really is binary is named with its
 // size. It is not for git apply.
 func (c *Checkout) Text(ctx context.Context, tree string) ([]byte, error) {
+	ctx, cancel := c.patience(ctx)
+	defer cancel()
 	text, err := c.text(ctx, tree)
 	return text, classify(err, "the diff of "+clean(c.repo.Name)+" could not be made")
 }

@@ -61,7 +61,7 @@ func (s *Store) credential(ctx context.Context, r Remote, c *command) error {
 	if err != nil {
 		return err
 	}
-	c.secret = []byte("username=" + or(user, "gaggle") + "\npassword=" + secret + "\n")
+	c.secret = []byte("username=" + or(or(user, r.user), "gaggle") + "\npassword=" + secret + "\n")
 	// Scoped to the host, so that a redirect to another one is not answered. The words that git appends are a comment.
 	c.settings = append(c.settings, [2]string{"credential." + u.Scheme + "://" + u.Host + ".helper", "!cat <&3 #"})
 	return nil

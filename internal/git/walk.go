@@ -16,13 +16,15 @@ import (
 type survey struct {
 	changed  bool      // some tracked file differs, is gone, or something untracked is there
 	suspects []suspect // what git must not add; harmless where .gitignore covers it
+	unlisted bool      // there are more suspects than anybody lists
 	files    int       // that are new or differ, ignored ones included
 	bytes    int64     // of those
 }
 
 type suspect struct {
-	path string
-	why  string
+	path  string // what .gitignore must cover
+	shown string // what an error names
+	why   string
 }
 
 // walker goes through a work tree with os.Root, so that no link leads it out, and opens no file it did not lstat.
@@ -102,10 +104,7 @@ func (w *walker) entry(root *os.Root, prefix, name string, depth int) error {
 		return unsafeTree(full, "there are too many files")
 	}
 	if isDotGit(name) {
-		if prefix != "" || name != ".git" {
-			w.suspect(full, "a git directory inside the tree")
-		}
-		return nil // the agent's own is never read
+		return w.dotGit(prefix, name)
 	}
 	info, err := root.Lstat(name)
 	if err != nil {
@@ -132,13 +131,26 @@ func (w *walker) entry(root *os.Root, prefix, name string, depth int) error {
 	}
 }
 
+// dotGit lets the agent's own git directory be, which is never read. Any other makes a repository of the folder that
+// it stands in, so it is that folder which must be ignored: a pattern that covers ".git" does not keep git out.
+func (w *walker) dotGit(prefix, name string) error {
+	switch {
+	case prefix == "" && name == ".git":
+		return nil
+	case prefix == "":
+		return unsafeTree(name, "another spelling of .git")
+	}
+	w.add(suspect{path: strings.TrimSuffix(prefix, "/"), shown: prefix + name, why: "a git directory inside the tree"})
+	return nil
+}
+
 func (w *walker) file(root *os.Root, full, name string, info fs.FileInfo, entry indexEntry, tracked bool) error {
 	if tracked {
 		w.seen++
 		if w.ix.same(entry, info) {
 			return nil
 		}
-		if entry.mode == gitMode(info.Mode()) && info.Size() <= w.maxFile && uint32(info.Size()) == entry.size {
+		if entry.mode == gitMode(info.Mode()) && uint32(info.Size()) == entry.size && info.Size() <= 1<<32 {
 			if oid, err := w.hash(root, name, info); err == nil && oid == entry.oid {
 				return nil
 			}
@@ -196,12 +208,18 @@ func (w *walker) submodule(root *os.Root, full, name string, info fs.FileInfo) e
 	return nil
 }
 
-func (w *walker) suspect(p, why string) {
+func (w *walker) suspect(p, why string) { w.add(suspect{path: p, shown: p, why: why}) }
+
+func (w *walker) add(s suspect) {
 	w.found.changed = true
-	if len(w.found.suspects) < 10_000 {
-		w.found.suspects = append(w.found.suspects, suspect{p, why})
+	if len(w.found.suspects) < mostSuspects {
+		w.found.suspects = append(w.found.suspects, s)
+	} else {
+		w.found.unlisted = true
 	}
 }
+
+const mostSuspects = 50_000
 
 const maxControl = 4 << 20
 

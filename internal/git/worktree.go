@@ -85,7 +85,9 @@ func (w *worktree) move(ctx context.Context, from, to string) error {
 	}
 	own := filepath.Join(w.dir, "gaggle-index")
 	os.Remove(own + ".lock")
-	if err := copyFile(filepath.Join(w.dir, "index"), own); err != nil {
+	if err := copyFile(filepath.Join(w.dir, "index"), own); missing(err) {
+		return w.refuse("no files are checked out there")
+	} else if err != nil {
 		return diskError(err, "the index cannot be copied")
 	}
 	defer os.Remove(own)
