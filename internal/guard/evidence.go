@@ -17,17 +17,19 @@ type evidence struct {
 	units    *unitIndex                     // new tests that run
 	hidden   *unitIndex                     // new units that no runner runs
 	comments map[string]bool                // new comment lines, without spaces
+	run      map[string]bool                // functions that tests which run call
 }
 
 func (s *suite) collect() evidence {
 	e := evidence{exact: map[string]int{}, about: map[string][]*source.Assertion{}, literals: map[string]int{}, names: map[string]bool{}, helpers: map[string][]*source.Assertion{},
-		units: newUnitIndex(), hidden: newUnitIndex(), comments: map[string]bool{}}
+		units: newUnitIndex(), hidden: newUnitIndex(), comments: map[string]bool{}, run: map[string]bool{}}
 	called := map[string]bool{}
 	for _, list := range [][]pairing{s.pairs, s.fresh} {
 		for _, p := range list {
 			for name := range p.new.Calls {
 				if name != p.new.Short {
 					called[name] = true
+					e.run[name] = e.run[name] || p.new.Kind == source.Test && p.running()
 				}
 			}
 		}

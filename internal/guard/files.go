@@ -37,6 +37,9 @@ func checkFiles(r *review) {
 		if pureMove || c.isDeleted() || r.excused(p) || c.newMode&modeType == modeLink || c.newMode&modeType == modeModule {
 			continue
 		}
+		if c.binary && path.Base(p) == "gradle-wrapper.jar" && r.asked.words["gradle"] && r.touches("gradle-wrapper.properties") {
+			continue // it comes with the version
+		}
 		if c.binary {
 			r.report(binaryContent, p, 0, "", "binary content cannot be reviewed: leave the file out of the change")
 			continue

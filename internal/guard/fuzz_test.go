@@ -109,9 +109,9 @@ func TestHugeDiff(t *testing.T) {
 			}
 		})
 	}
-	small, large := count(200), count(800)
+	small, large := count(50), count(200)
 	if large > 8*small {
-		t.Errorf("%.0f allocations for 200 files, %.0f for 800", small, large)
+		t.Errorf("%.0f allocations for 50 files, %.0f for 200", small, large)
 	}
 }
 

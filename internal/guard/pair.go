@@ -12,7 +12,7 @@ import (
 func (s *suite) checkPair(p pairing) {
 	o, n := p.old, p.new
 	file := p.newFile.c.path()
-	if o.Kind == source.Test && o.Found && p.file.was && (n.Kind != source.Test || !n.Found) {
+	if o.Kind == source.Test && o.Found && p.file.was && (n.Kind != source.Test || !n.Found) && !s.found.run[n.Short] {
 		s.r.report(testUndiscovered, file, n.Line, n.Short, "the test %q is no longer found by its runner: restore what marks it as a test", o.Short)
 		return
 	}
@@ -219,6 +219,7 @@ func assign(removed, added []*source.Assertion) (pairs [][2]*source.Assertion, l
 			if r.Op == a.Op {
 				score += 0.1
 			}
+			score += 0.005 * float64(a.Strength())
 			if score >= 0.5 {
 				all = append(all, scored{i, j, score})
 			}

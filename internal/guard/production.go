@@ -106,7 +106,7 @@ func (p production) explains(u *source.Unit, file string, asked request) bool {
 	stem := testStem(file)
 	for _, gone := range p.deleted {
 		base := strings.TrimSuffix(path.Base(gone), path.Ext(gone))
-		if strings.EqualFold(base, stem) && (asked.speaksOf(base) || asked.speaksOfPath(gone)) {
+		if strings.EqualFold(base, stem) && (asked.speaksOf(base) || asked.speaksOfPath(gone) || p.removedWith(gone, asked)) {
 			return true
 		}
 	}
@@ -127,6 +127,16 @@ func (p production) explains(u *source.Unit, file string, asked request) bool {
 	}
 	for _, a := range u.Asserts {
 		if p.explainsSubject(a.Names, asked) {
+			return true
+		}
+	}
+	return false
+}
+
+// removedWith reports whether a file goes together with one in the same folder that the prompt speaks of.
+func (p production) removedWith(file string, asked request) bool {
+	for _, other := range p.deleted {
+		if base := strings.TrimSuffix(path.Base(other), path.Ext(other)); other != file && path.Dir(other) == path.Dir(file) && asked.speaksOf(base) {
 			return true
 		}
 	}
