@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +17,7 @@ import (
 
 func (a *App) verifyCommand() *cobra.Command {
 	var in ops.VerifyInput
-	cmd := &cobra.Command{Use: "verify [DIR]", Short: "Run a checkout's verifiers in the sandbox, as a campaign would; fit for a pre-push hook", Args: args(cobra.MaximumNArgs(1)), RunE: func(cmd *cobra.Command, list []string) error {
+	cmd := &cobra.Command{Use: "verify [DIR]", Short: "Run a checkout's verifiers in the sandbox, as a campaign would; fit for a pre-push hook", Args: args(0, 1), RunE: func(cmd *cobra.Command, list []string) error {
 		in.Dir = "."
 		if len(list) == 1 {
 			in.Dir = list[0]
@@ -32,10 +33,10 @@ func (a *App) verifyCommand() *cobra.Command {
 					fmt.Fprintln(w, "no verifier fits this folder; --run adds one")
 				}
 				for _, c := range r.Checks {
-					fmt.Fprintf(w, "%-18s %s (%d ms)\n", c.Outcome, c.Verifier, c.DurationMS)
+					fmt.Fprintf(w, "%-18s %s (%s)\n", c.Outcome, clip(c.Verifier, longest), words(time.Duration(c.DurationMS)*time.Millisecond))
 					if c.Outcome != fleet.Passed {
 						for _, l := range c.Lines {
-							fmt.Fprintf(w, "  %s\n", plain(l))
+							fmt.Fprintf(w, "  %s\n", l)
 						}
 					}
 				}
@@ -50,7 +51,7 @@ func (a *App) verifyCommand() *cobra.Command {
 func (a *App) judgeCommand() *cobra.Command {
 	var in ops.JudgeInput
 	var file string
-	cmd := &cobra.Command{Use: "judge --prompt P --diff F", Short: "Have the judge compare a diff with a prompt", Args: args(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error {
+	cmd := &cobra.Command{Use: "judge --prompt P --diff F", Short: "Have the judge compare a diff with a prompt", Args: args(0, 0), RunE: func(cmd *cobra.Command, _ []string) error {
 		var err error
 		switch {
 		case file == "-":
@@ -59,7 +60,7 @@ func (a *App) judgeCommand() *cobra.Command {
 			in.Diff, err = os.ReadFile(file)
 		}
 		if err != nil {
-			return &fleet.Error{Code: fleet.CodeNotFound, Message: "the diff cannot be read", Err: err}
+			return &fleet.Error{Code: fleet.CodeNotFound, Message: "the diff cannot be read", Hint: "--diff FILE, or - for standard input", Err: err}
 		}
 		return a.with(cmd, func(ctx context.Context, o *ops.Ops) error {
 			v, err := o.Judge(ctx, in)
@@ -68,12 +69,12 @@ func (a *App) judgeCommand() *cobra.Command {
 			}
 			a.failed = !v.Pass
 			return a.answer(v, func(w io.Writer) {
-				fmt.Fprintf(w, "%s by %s\n", map[bool]string{true: "pass", false: "veto"}[v.Pass], v.Model)
+				fmt.Fprintf(w, "%s by %s\n", verdict(v.Pass), clip(v.Model, 80))
 				for _, r := range v.Reasons {
-					fmt.Fprintf(w, "- %s\n", plain(r))
+					fmt.Fprintf(w, "- %s\n", clip(r, 1000))
 				}
 				for _, h := range v.Outside {
-					fmt.Fprintf(w, "- outside the prompt: %s\n", plain(h))
+					fmt.Fprintf(w, "- outside the prompt: %s\n", clip(h, 300))
 				}
 			})
 		})
@@ -85,7 +86,7 @@ func (a *App) judgeCommand() *cobra.Command {
 }
 
 func (a *App) doctorCommand() *cobra.Command {
-	return &cobra.Command{Use: "doctor", Short: "Say what this machine can do, and how to mend what it cannot", Args: args(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error {
+	return &cobra.Command{Use: "doctor", Short: "Say what this machine can do, and how to mend what it cannot", Args: args(0, 0), RunE: func(cmd *cobra.Command, _ []string) error {
 		checks := ops.Doctor(cmd.Context(), ops.DoctorInput{Data: a.dataDir(), Models: ops.ModelsFromEnvironment(a.Env)})
 		for _, c := range checks {
 			a.failed = a.failed || !c.OK && c.Required
@@ -99,7 +100,7 @@ func (a *App) doctorCommand() *cobra.Command {
 				case !c.OK:
 					mark = "no  "
 				}
-				fmt.Fprintf(w, "%s %-18s %s\n", mark, c.Name, c.Detail)
+				fmt.Fprintf(w, "%s %-18s %s\n", mark, c.Name, clip(c.Detail, 500))
 				if c.Mend != "" {
 					fmt.Fprintf(w, "     mend: %s\n", c.Mend)
 				}
@@ -110,7 +111,7 @@ func (a *App) doctorCommand() *cobra.Command {
 
 func (a *App) demoCommand() *cobra.Command {
 	var dir string
-	cmd := &cobra.Command{Use: "demo", Short: "Make a small fleet of real repositories and run a campaign on it, to open pull requests", Args: args(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error {
+	cmd := &cobra.Command{Use: "demo", Short: "Make a small fleet of real repositories and run a campaign on it, to open pull requests", Args: args(0, 0), RunE: func(cmd *cobra.Command, _ []string) error {
 		for _, name := range []string{"data", "database", "dangerously-without-sandbox", "json"} {
 			if cmd.Flags().Changed(name) {
 				return usageError{&fleet.Error{Code: fleet.CodeInvalid, Message: "the demo takes no --" + name + ": it has a data folder of its own, and never runs without a sandbox", Hint: "--dir says where it is made"}}
@@ -126,7 +127,7 @@ func (a *App) demoCommand() *cobra.Command {
 
 // insideCommand runs a plan's verifiers inside a sandbox, for the agent that sits there. What counts is the engine's own run.
 func (a *App) insideCommand() *cobra.Command {
-	return &cobra.Command{Use: "__verify PLAN", Hidden: true, Args: args(cobra.ExactArgs(1)), RunE: func(cmd *cobra.Command, list []string) error {
+	return &cobra.Command{Use: "__verify PLAN", Hidden: true, Args: args(1, 1), RunE: func(cmd *cobra.Command, list []string) error {
 		f, err := os.Open(list[0])
 		if err != nil {
 			return err

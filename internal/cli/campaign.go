@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 	"sort"
-	"text/tabwriter"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,7 +15,7 @@ import (
 
 func (a *App) validateCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "validate CAMPAIGN.yaml", Short: "Check a campaign file: every problem with its line, its column and what to do", Args: args(cobra.ExactArgs(1)),
+		Use: "validate CAMPAIGN.yaml", Short: "Check a campaign file: every problem with its line, its column and what to do", Args: args(1, 1), ValidArgsFunction: completeFile,
 		RunE: func(_ *cobra.Command, list []string) error {
 			c, err := ops.ReadCampaign(list[0])
 			if err != nil {
@@ -29,13 +29,13 @@ func (a *App) validateCommand() *cobra.Command {
 func (a *App) schemaCommand() *cobra.Command {
 	var repository bool
 	cmd := &cobra.Command{
-		Use: "schema", Short: "Print the JSON Schema of campaign files, for editors", Args: args(cobra.NoArgs),
+		Use: "schema", Short: "Print the JSON Schema of campaign files, for editors", Args: args(0, 0),
 		RunE: func(*cobra.Command, []string) error {
 			schema := spec.Schema()
 			if repository {
 				schema = spec.RepositorySchema()
 			}
-			_, err := a.Stdout.Write(append(schema, '\n'))
+			_, err := a.text.Write(schema)
 			return err
 		},
 	}
@@ -47,7 +47,7 @@ func (a *App) planCommand() *cobra.Command {
 	var in ops.PlanInput
 	var all bool
 	cmd := &cobra.Command{
-		Use: "plan CAMPAIGN.yaml", Short: "Say which components a campaign concerns and why, and which not; nothing is changed", Args: args(cobra.ExactArgs(1)),
+		Use: "plan CAMPAIGN.yaml", Short: "Say which components a campaign concerns and why, and which not; nothing is changed", Args: args(1, 1), ValidArgsFunction: completeFile,
 		RunE: func(cmd *cobra.Command, list []string) error {
 			in.File = list[0]
 			return a.with(cmd, func(ctx context.Context, o *ops.Ops) error {
@@ -63,6 +63,9 @@ func (a *App) planCommand() *cobra.Command {
 	cmd.Flags().IntVar(&in.Limit, "limit", 0, "at most so many targets")
 	cmd.Flags().BoolVar(&all, "out", false, "list every component that is left out, too")
 	cmd.Flags().StringSliceVar(&in.Why, "why", nil, "explain why these components are in or out")
+	for _, name := range []string{"only", "why"} {
+		_ = cmd.RegisterFlagCompletionFunc(name, a.completeComponent)
+	}
 	return cmd
 }
 
@@ -73,12 +76,14 @@ func printPlan(w io.Writer, p *ops.Plan, all bool, why []string) {
 		}
 		return
 	}
-	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(tw, "WAVE\tCOMPONENT\tOWNER\tREPOSITORY\tWHY")
-	for _, t := range p.Targets {
-		fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\n", t.Wave, short(t.Component), short(t.Owner), place(t.Repository, t.Path), t.Why)
+	t := newTable("WAVE", "COMPONENT", "OWNER", "REPOSITORY", "WHY")
+	for _, p := range p.Targets {
+		t.row(fmt.Sprint(p.Wave), short(p.Component), short(p.Owner), place(p.Repository, p.Path), p.Why)
 	}
-	_ = tw.Flush()
+	if len(p.Targets) > 0 {
+		t.print(w)
+		fmt.Fprintln(w)
+	}
 	owners := map[string]int{}
 	for _, t := range p.Targets {
 		owners[t.Owner]++
@@ -87,28 +92,47 @@ func printPlan(w io.Writer, p *ops.Plan, all bool, why []string) {
 	for _, t := range p.Out {
 		reasons[t.Reason]++
 	}
-	fmt.Fprintf(w, "\n%s in %s of %v, %s\n", plural(len(p.Targets), "target"), plural(len(p.Waves), "wave"), p.Waves, plural(len(owners), "owner"))
+	fmt.Fprint(w, plural(len(p.Targets), "target"))
+	if len(p.Waves) > 1 {
+		fmt.Fprintf(w, " in %d waves of %s", len(p.Waves), join(p.Waves))
+	}
+	fmt.Fprintln(w)
 	for _, o := range sorted(owners) {
-		name := short(o)
+		name := clip(short(o), longest)
 		if name == "" {
 			name = "(no owner)"
 		}
 		fmt.Fprintf(w, "  %4d  %s\n", owners[o], name)
 	}
+	if len(p.Out) == 0 {
+		return
+	}
 	fmt.Fprintf(w, "%s left out\n", plural(len(p.Out), "component"))
 	for _, r := range sorted(reasons) {
 		fmt.Fprintf(w, "  %4d  %s\n", reasons[r], r)
 	}
-	if all {
-		tw = tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-		fmt.Fprintln(tw, "\nOUT\tREPOSITORY\tWHY")
-		for _, t := range p.Out {
-			fmt.Fprintf(tw, "%s\t%s\t%s\n", short(t.Component), t.Repository, t.Why)
-		}
-		_ = tw.Flush()
-	} else if len(p.Out) > 0 {
+	if !all {
 		fmt.Fprintln(w, "--out lists them; --why COMPONENT explains one")
+		return
 	}
+	t = newTable("OUT", "REPOSITORY", "WHY")
+	for _, o := range p.Out {
+		t.row(short(o.Component), o.Repository, o.Why)
+	}
+	fmt.Fprintln(w)
+	t.print(w)
+}
+
+// join writes numbers as people list them.
+func join(n []int) string {
+	parts := make([]string, len(n))
+	for i, v := range n {
+		parts[i] = fmt.Sprint(v)
+	}
+	if len(parts) > 1 {
+		return strings.Join(parts[:len(parts)-1], ", ") + " and " + parts[len(parts)-1]
+	}
+	return strings.Join(parts, "")
 }
 
 func place(repository, path string) string {

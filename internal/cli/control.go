@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,9 +15,13 @@ import (
 // controlCommands are those that move a campaign, or some of its targets.
 func (a *App) controlCommands() []*cobra.Command {
 	type operation func(o *ops.Ops, ctx context.Context, in ops.SelectInput) (*ops.CountOutput, error)
-	make := func(use, short, done string, op operation) *cobra.Command {
+	command := func(use, short, done string, op operation) *cobra.Command {
 		var in ops.SelectInput
-		cmd := &cobra.Command{Use: use, Short: short, Args: args(cobra.MinimumNArgs(1)), RunE: func(cmd *cobra.Command, list []string) error {
+		most, complete := 1, a.completeCampaign
+		if strings.Contains(use, "[COMPONENT...]") {
+			most, complete = -1, a.completeTargets
+		}
+		cmd := &cobra.Command{Use: use, Short: short, Args: args(1, most), ValidArgsFunction: complete, RunE: func(cmd *cobra.Command, list []string) error {
 			in.Campaign, in.Components = list[0], list[1:]
 			return a.with(cmd, func(ctx context.Context, o *ops.Ops) error {
 				out, err := op(o, ctx, in)
@@ -32,7 +37,7 @@ func (a *App) controlCommands() []*cobra.Command {
 		return cmd
 	}
 	var changed bool
-	rerun := make("rerun --changed CAMPAIGN [COMPONENT...]", "Queue targets again whose base or change is new", "%s: %s queued again; gaggle run goes on", (*ops.Ops).Rerun)
+	rerun := command("rerun --changed CAMPAIGN [COMPONENT...]", "Queue targets again whose base or change is new", "%s: %s queued again; gaggle run goes on", (*ops.Ops).Rerun)
 	rerun.Flags().BoolVar(&changed, "changed", false, "only those whose result is out of date (required: nothing else is run twice)")
 	inner := rerun.RunE
 	rerun.RunE = func(cmd *cobra.Command, list []string) error {
@@ -42,11 +47,11 @@ func (a *App) controlCommands() []*cobra.Command {
 		return inner(cmd, list)
 	}
 	return []*cobra.Command{
-		make("approve CAMPAIGN [COMPONENT...]", "Let ready changes become pull requests", "%s: %s approved; gaggle run opens the pull requests", (*ops.Ops).Approve),
-		make("retry CAMPAIGN [COMPONENT...]", "Queue failed targets again; named ones from any rest but merged", "%s: %s queued again; gaggle run goes on", (*ops.Ops).Retry),
-		make("pause CAMPAIGN", "Start no new step; attempts under way end", "%[1]s is paused; gaggle resume goes on", (*ops.Ops).Pause),
-		make("resume CAMPAIGN", "Let a paused campaign go on", "%[1]s is active again; gaggle run goes on", (*ops.Ops).Resume),
-		make("cancel CAMPAIGN [COMPONENT...]", "Stop a campaign for good, or some of its targets, and withdraw the pull requests", "%s: %s canceled", (*ops.Ops).Cancel),
+		command("approve CAMPAIGN [COMPONENT...]", "Let ready changes become pull requests", "%s: %s approved; gaggle run opens the pull requests", (*ops.Ops).Approve),
+		command("retry CAMPAIGN [COMPONENT...]", "Queue failed targets again; named ones from any rest but merged", "%s: %s queued again; gaggle run goes on", (*ops.Ops).Retry),
+		command("pause CAMPAIGN", "Start no new step; attempts under way end", "%[1]s is paused; gaggle resume goes on", (*ops.Ops).Pause),
+		command("resume CAMPAIGN", "Let a paused campaign go on", "%[1]s is active again; gaggle run goes on", (*ops.Ops).Resume),
+		command("cancel CAMPAIGN [COMPONENT...]", "Stop a campaign for good, or some of its targets, and withdraw the pull requests", "%s: %s canceled", (*ops.Ops).Cancel),
 		rerun,
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -13,9 +12,10 @@ import (
 )
 
 func (a *App) fleetCommand() *cobra.Command {
-	root := &cobra.Command{Use: "fleet", Short: "The repositories and components that Gaggle knows", Args: args(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	root := &cobra.Command{Use: "fleet", Short: "The repositories and components that Gaggle knows"}
+	group(root)
 	var in ops.SyncInput
-	sync := &cobra.Command{Use: "sync --from DIR|FILE", Short: "Read a folder of repositories, or a file of clone URLs, into the fleet", Args: args(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error {
+	sync := &cobra.Command{Use: "sync --from DIR|FILE", Short: "Read a folder of repositories, or a file of clone URLs, into the fleet", Args: args(0, 0), RunE: func(cmd *cobra.Command, _ []string) error {
 		return a.with(cmd, func(ctx context.Context, o *ops.Ops) error {
 			out, err := o.Sync(ctx, in)
 			if err != nil {
@@ -31,9 +31,9 @@ func (a *App) fleetCommand() *cobra.Command {
 					if p.Line > 0 {
 						at += fmt.Sprintf(":%d:%d", p.Line, p.Column)
 					}
-					fmt.Fprintf(w, "problem: %s: %s\n", at, p.Message)
+					fmt.Fprintf(w, "problem: %s: %s\n", clip(at, 300), clip(p.Message, 500))
 					if p.Hint != "" {
-						fmt.Fprintf(w, "  hint: %s\n", p.Hint)
+						fmt.Fprintf(w, "  hint: %s\n", clip(p.Hint, 500))
 					}
 				}
 			})
@@ -42,25 +42,28 @@ func (a *App) fleetCommand() *cobra.Command {
 	sync.Flags().StringVar(&in.From, "from", "", "a folder of repositories, or a file with a clone URL a line; without it, what was named before is read again")
 
 	var owner string
-	list := &cobra.Command{Use: "list", Short: "List the components", Args: args(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error {
+	list := &cobra.Command{Use: "list", Short: "List the components", Args: args(0, 0), RunE: func(cmd *cobra.Command, _ []string) error {
 		return a.with(cmd, func(ctx context.Context, o *ops.Ops) error {
 			comps, err := o.Components(ctx, ops.ComponentsInput{Owner: owner})
 			if err != nil {
 				return err
 			}
 			return a.answer(comps, func(w io.Writer) {
-				tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-				fmt.Fprintln(tw, "COMPONENT\tOWNER\tLANGUAGE\tLIFECYCLE\tREPOSITORY")
-				for _, c := range comps {
-					fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", short(c.Ref), short(c.Owner), c.Language, c.Lifecycle, place(c.Repository, c.Path))
+				if len(comps) == 0 && owner == "" {
+					fmt.Fprintln(w, "the fleet is empty; gaggle fleet sync --from DIR adds repositories")
+					return
 				}
-				_ = tw.Flush()
+				t := newTable("COMPONENT", "OWNER", "LANGUAGE", "LIFECYCLE", "REPOSITORY")
+				for _, c := range comps {
+					t.row(short(c.Ref), short(c.Owner), c.Language, c.Lifecycle, place(c.Repository, c.Path))
+				}
+				t.print(w)
 			})
 		})
 	}}
 	list.Flags().StringVar(&owner, "owner", "", "of this owner only")
 
-	show := &cobra.Command{Use: "show COMPONENT", Short: "Show a component", Args: args(cobra.ExactArgs(1)), RunE: func(cmd *cobra.Command, list []string) error {
+	show := &cobra.Command{Use: "show COMPONENT", Short: "Show a component: where it is, what it is, and what campaigns did to it", Args: args(1, 1), ValidArgsFunction: a.completeComponent, RunE: func(cmd *cobra.Command, list []string) error {
 		return a.with(cmd, func(ctx context.Context, o *ops.Ops) error {
 			d, err := o.Component(ctx, list[0])
 			if err != nil {
@@ -71,7 +74,7 @@ func (a *App) fleetCommand() *cobra.Command {
 				for _, f := range [][2]string{{"component", c.Ref}, {"title", c.Title}, {"description", c.Description}, {"type", c.Type}, {"lifecycle", c.Lifecycle}, {"owner", c.Owner}, {"system", c.System},
 					{"repository", c.Repository}, {"path", c.Path}, {"url", d.Repository.URL}, {"head", d.Repository.Head}, {"languages", strings.Join(c.Languages, ", ")}, {"tags", strings.Join(c.Tags, ", ")}, {"depends on", strings.Join(c.DependsOn, ", ")}} {
 					if f[1] != "" {
-						fmt.Fprintf(w, "%-12s %s\n", f[0], f[1])
+						fmt.Fprintf(w, "%-12s %s\n", f[0], clip(f[1], 2000))
 					}
 				}
 				if c.Inferred {
@@ -81,7 +84,7 @@ func (a *App) fleetCommand() *cobra.Command {
 					fmt.Fprintf(w, "campaign     %s: %s\n", t.Campaign, t.State)
 				}
 				for _, p := range d.Problems {
-					fmt.Fprintf(w, "problem      %s:%d:%d: %s\n", p.File, p.Line, p.Column, p.Message)
+					fmt.Fprintf(w, "problem      %s:%d:%d: %s\n", clip(p.File, 300), p.Line, p.Column, clip(p.Message, 500))
 				}
 			})
 		})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,7 +15,7 @@ import (
 
 func (a *App) showCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "show CAMPAIGN COMPONENT", Short: "Show a target: its attempts, what each round found, what it cost, its history", Args: args(cobra.ExactArgs(2)),
+		Use: "show CAMPAIGN COMPONENT", Short: "Show a target: its attempts, what each round found, what it cost, its history", Args: args(2, 2), ValidArgsFunction: a.completeTargets,
 		RunE: func(cmd *cobra.Command, list []string) error {
 			return a.with(cmd, func(ctx context.Context, o *ops.Ops) error {
 				d, err := o.Show(ctx, ops.TargetInput{Campaign: list[0], Component: list[1]})
@@ -30,44 +29,62 @@ func (a *App) showCommand() *cobra.Command {
 }
 
 func printTarget(w io.Writer, d *ops.TargetDetail) {
-	fmt.Fprintf(w, "%s in %s: %s\n", d.Component, d.Campaign, d.State)
+	fmt.Fprintf(w, "%s in %s: %s\n", clip(d.Component, longest), d.Campaign, d.State)
+	entry := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(w, "  %-13s %s\n", name+":", clip(value, 2000))
+		}
+	}
 	if d.Reason != "" {
-		fmt.Fprintf(w, "  reason: %s: %s\n", d.Reason, d.Message)
+		entry("reason", string(d.Reason)+": "+d.Message)
 	}
-	fmt.Fprintf(w, "  repository: %s\n  owner: %s\n  wave: %d\n", place(d.Repository, d.Path), d.Owner, d.Wave+1)
-	if d.BaseCommit != "" {
-		fmt.Fprintf(w, "  base: %.12s\n", d.BaseCommit)
-	}
+	entry("repository", place(d.Repository, d.Path))
+	entry("owner", short(d.Owner))
+	entry("wave", fmt.Sprint(d.Wave+1))
+	entry("base", fmt.Sprintf("%.12s", d.BaseCommit))
 	if d.Stat.Files > 0 {
-		fmt.Fprintf(w, "  diff: %s, +%d -%d lines\n", plural(d.Stat.Files, "file"), d.Stat.Added, d.Stat.Deleted)
+		entry("diff", fmt.Sprintf("%s, +%d -%d lines", plural(d.Stat.Files, "file"), d.Stat.Added, d.Stat.Deleted))
 	}
 	if d.PullURL != "" {
-		fmt.Fprintf(w, "  pull request: %s %d on %s: %s\n", d.Repository, d.PullNumber, d.Branch, d.PullURL)
+		entry("pull request", fmt.Sprintf("%s %d on %s: %s", d.Repository, d.PullNumber, d.Branch, d.PullURL))
 	}
 	if d.Usage.Calls > 0 {
-		fmt.Fprintf(w, "  cost: %s, %d model calls, %d tokens\n", d.Usage.Cost, d.Usage.Calls, d.Usage.Tokens().Total())
+		entry("cost", fmt.Sprintf("%s, %s, %s", d.Usage.Cost, plural(int(d.Usage.Calls), "model call"), plural(int(d.Usage.Tokens().Total()), "token")))
 	}
 	for _, at := range d.AttemptList {
-		fmt.Fprintf(w, "\nattempt %d: %s %s by %s %s, %s", at.Number, at.State, at.Outcome, at.Agent, at.AgentVersion, at.EndedAt.Sub(at.StartedAt).Truncate(time.Millisecond))
-		if at.Remembered {
-			fmt.Fprint(w, ", remembered from an equal one")
-		}
-		fmt.Fprintln(w)
+		fmt.Fprintf(w, "\nattempt %d: %s\n", at.Number, describe(at))
 		for _, r := range at.Rounds {
 			printRound(w, r)
 		}
 	}
 	fmt.Fprintln(w, "\nhistory:")
 	for _, e := range d.Events {
-		fmt.Fprintf(w, "  %s %s: %s\n", e.At.Local().Format("2006-01-02 15:04:05"), e.Actor, strings.TrimPrefix(line(e), short(e.Component)+" "))
+		e.Component, e.Campaign = "", "" // both stand above
+		fmt.Fprintf(w, "  %s %s: %s\n", e.At.Local().Format("2006-01-02 15:04:05"), clip(e.Actor, 40), line(e))
 	}
 }
 
+// describe says how an attempt ended, by whom and how long it took.
+func describe(at fleet.Attempt) string {
+	s := string(at.State)
+	if at.Outcome != "" {
+		s = string(at.Outcome)
+	}
+	s += ", by " + clip(at.Agent+" "+at.AgentVersion, 80)
+	switch {
+	case at.Remembered:
+		s += ", remembered from an equal one"
+	case !at.EndedAt.IsZero() && !at.StartedAt.IsZero():
+		s += ", " + words(at.EndedAt.Sub(at.StartedAt))
+	}
+	return s
+}
+
 func printRound(w io.Writer, r fleet.Round) {
-	fmt.Fprintf(w, "  %s, %d ms\n", attempt.DescribeRound(r), r.DurationMS)
+	fmt.Fprintf(w, "  %s, %s\n", clip(attempt.DescribeRound(r), 300), words(time.Duration(r.DurationMS)*time.Millisecond))
 	if r.Report != nil {
 		for _, c := range r.Report.Checks {
-			fmt.Fprintf(w, "    %-18s %s\n", c.Outcome, c.Verifier)
+			fmt.Fprintf(w, "    %-18s %s\n", c.Outcome, clip(c.Verifier, longest))
 			if c.Outcome == fleet.CheckFailed || c.Outcome == fleet.TimedOut {
 				for _, l := range c.Lines {
 					fmt.Fprintf(w, "      %s\n", l)
@@ -76,14 +93,21 @@ func printRound(w io.Writer, r fleet.Round) {
 		}
 	}
 	for _, f := range r.Findings {
-		fmt.Fprintf(w, "    guard %s: %s:%d: %s\n", f.Rule, f.File, f.Line, f.Message)
+		fmt.Fprintf(w, "    guard %s: %s:%d: %s\n", f.Rule, clip(f.File, longest), f.Line, clip(f.Message, 300))
 	}
 	if r.Verdict != nil {
-		fmt.Fprintf(w, "    judge %s: pass %v\n", r.Verdict.Model, r.Verdict.Pass)
+		fmt.Fprintf(w, "    judge %s: %s\n", clip(r.Verdict.Model, 80), verdict(r.Verdict.Pass))
 		for _, reason := range r.Verdict.Reasons {
-			fmt.Fprintf(w, "      %s\n", clip(reason, 200))
+			fmt.Fprintf(w, "      %s\n", clip(reason, 300))
 		}
 	}
+}
+
+func verdict(pass bool) string {
+	if pass {
+		return "pass"
+	}
+	return "veto"
 }
 
 func (a *App) diffCommand() *cobra.Command {
@@ -107,7 +131,7 @@ func (a *App) transcriptCommand() *cobra.Command {
 // rawCommand prints a record as it is stored; on a terminal, without what could steer it.
 func (a *App) rawCommand(use, short string, get func(context.Context, *ops.Ops, ops.TargetInput) ([]byte, error), attempts bool) *cobra.Command {
 	var in ops.TargetInput
-	cmd := &cobra.Command{Use: use, Short: short, Args: args(cobra.ExactArgs(2)), RunE: func(cmd *cobra.Command, list []string) error {
+	cmd := &cobra.Command{Use: use, Short: short, Args: args(2, 2), ValidArgsFunction: a.completeTargets, RunE: func(cmd *cobra.Command, list []string) error {
 		in.Campaign, in.Component = list[0], list[1]
 		return a.with(cmd, func(ctx context.Context, o *ops.Ops) error {
 			data, err := get(ctx, o, in)
@@ -115,9 +139,10 @@ func (a *App) rawCommand(use, short string, get func(context.Context, *ops.Ops, 
 				return err
 			}
 			if terminal(a.Stdout) {
-				data = []byte(plain(string(data)))
+				_, err = a.text.Write(data)
+			} else {
+				_, err = a.Stdout.Write(data)
 			}
-			_, err = a.Stdout.Write(data)
 			return err
 		})
 	}}
@@ -125,14 +150,4 @@ func (a *App) rawCommand(use, short string, get func(context.Context, *ops.Ops, 
 		cmd.Flags().IntVar(&in.Attempt, "attempt", 0, "of this attempt; the newest otherwise")
 	}
 	return cmd
-}
-
-// plain replaces control characters, with which hostile text could rewrite a terminal.
-func plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' || r >= ' ' && r != 0x7f && (r < 0x80 || r > 0x9f) {
-			return r
-		}
-		return '\uFFFD'
-	}, s)
 }

@@ -6,20 +6,19 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
-	"gaggle/internal/fleet"
 	"gaggle/internal/forge"
 	"gaggle/internal/ops"
 )
 
 func (a *App) prCommand() *cobra.Command {
-	pr := &cobra.Command{Use: "pr", Short: "Pull requests on the built-in local forge", Args: args(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	pr := &cobra.Command{Use: "pr", Short: "Pull requests on the built-in local forge"}
+	group(pr)
 	var in ops.PullsInput
 	var states []string
-	list := &cobra.Command{Use: "list", Short: "List pull requests, newest first", Args: args(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error {
+	list := &cobra.Command{Use: "list", Short: "List pull requests, newest first", Args: args(0, 0), RunE: func(cmd *cobra.Command, _ []string) error {
 		in.States = nil
 		for _, s := range states {
 			if s != "all" {
@@ -32,12 +31,15 @@ func (a *App) prCommand() *cobra.Command {
 				return err
 			}
 			return a.answer(pulls, func(w io.Writer) {
-				tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-				fmt.Fprintln(tw, "PULL REQUEST\tSTATE\tBRANCH\tTITLE")
-				for _, p := range pulls {
-					fmt.Fprintf(tw, "%s %d\t%s\t%s\t%s\n", p.Repository, p.Number, p.State, p.HeadBranch, p.Title)
+				if len(pulls) == 0 {
+					fmt.Fprintln(w, "no such pull request; --state all looks at those that are merged or closed, too")
+					return
 				}
-				_ = tw.Flush()
+				t := newTable("PULL REQUEST", "STATE", "BRANCH", "TITLE")
+				for _, p := range pulls {
+					t.row(fmt.Sprintf("%s %d", p.Repository, p.Number), string(p.State), p.HeadBranch, p.Title)
+				}
+				t.print(w)
 			})
 		})
 	}}
@@ -46,10 +48,10 @@ func (a *App) prCommand() *cobra.Command {
 
 	one := func(use, short string, op func(o *ops.Ops, ctx context.Context, in ops.PullInput) (forge.Pull, error), show bool) (*cobra.Command, *ops.PullInput) {
 		in := &ops.PullInput{}
-		return &cobra.Command{Use: use + " REPOSITORY NUMBER", Short: short, Args: args(cobra.ExactArgs(2)), RunE: func(cmd *cobra.Command, list []string) error {
+		return &cobra.Command{Use: use + " REPOSITORY NUMBER", Short: short, Args: args(2, 2), RunE: func(cmd *cobra.Command, list []string) error {
 			n, err := strconv.Atoi(strings.TrimPrefix(list[1], "#"))
 			if err != nil {
-				return usageError{&fleet.Error{Code: fleet.CodeInvalid, Message: fmt.Sprintf("%q is not a pull request's number", list[1]), Hint: cmd.UseLine()}}
+				return usage(cmd, "%q is not a pull request's number", clip(list[1], 60))
 			}
 			in.Repository, in.Number = list[0], n
 			return a.with(cmd, func(ctx context.Context, o *ops.Ops) error {
@@ -58,9 +60,9 @@ func (a *App) prCommand() *cobra.Command {
 					return err
 				}
 				return a.answer(p, func(w io.Writer) {
-					fmt.Fprintf(w, "%s %d is %s: %s\n", p.Repository, p.Number, p.State, p.Title)
+					fmt.Fprintf(w, "%s %d is %s: %s\n", clip(p.Repository, longest), p.Number, p.State, clip(p.Title, 300))
 					if show {
-						fmt.Fprintf(w, "%s -> %s at %.12s\nlabels: %s\nreviewers: %s\n%s\n\n%s\n", p.HeadBranch, p.BaseBranch, p.HeadSHA, strings.Join(p.Labels, ", "), strings.Join(p.Reviewers, ", "), p.URL, p.Body)
+						printPull(w, p)
 					}
 				})
 			})
@@ -73,4 +75,15 @@ func (a *App) prCommand() *cobra.Command {
 	closing.Flags().StringVar(&closeIn.Comment, "comment", "", "why")
 	pr.AddCommand(list, show, merge, closing)
 	return pr
+}
+
+func printPull(w io.Writer, p forge.Pull) {
+	fmt.Fprintf(w, "%s -> %s at %.12s\n", clip(p.HeadBranch, longest), clip(p.BaseBranch, longest), p.HeadSHA)
+	if len(p.Labels) > 0 {
+		fmt.Fprintf(w, "labels: %s\n", clip(strings.Join(p.Labels, ", "), 500))
+	}
+	if len(p.Reviewers) > 0 {
+		fmt.Fprintf(w, "reviewers: %s\n", clip(strings.Join(p.Reviewers, ", "), 500))
+	}
+	fmt.Fprintf(w, "%s\n\n%s\n", clip(p.URL, 500), p.Body)
 }

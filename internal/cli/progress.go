@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -14,8 +13,6 @@ import (
 	"gaggle/internal/store"
 )
 
-func jsonLine(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }
-
 // progress shows a run's events: on a terminal a compact live view, elsewhere one plain line an event, or JSON lines.
 type progress struct {
 	app  *App
@@ -24,20 +21,29 @@ type progress struct {
 	mu       sync.Mutex
 	began    time.Time
 	campaign string
-	counts   map[fleet.State]int
-	moves    int // into a rest, or ready or proposed, since the run began
+	settled  int // targets that had come to their end when the run was first looked at; -1 before that
 	lines    int // that the view takes up on the screen
 	last     []string
-	stop     chan struct{}
-	done     sync.WaitGroup
+	stopping bool
+
+	stop chan struct{}
+	done sync.WaitGroup
+}
+
+// lastEvents is how many events the view shows.
+const lastEvents = 6
+
+// steerable says whether standard output is a terminal on which a view can be painted.
+func (a *App) steerable() bool {
+	name := a.Env("TERM")
+	return terminal(a.Stdout) && name != "" && name != "dumb"
 }
 
 func (a *App) newProgress(ctx context.Context, o *ops.Ops) *progress {
-	p := &progress{app: a, live: !a.json && terminal(a.Stdout), began: time.Now(), stop: make(chan struct{})}
-	if !p.live {
-		return p
-	}
+	p := &progress{app: a, live: !a.json && a.steerable(), began: time.Now(), settled: -1, stop: make(chan struct{})}
+	forget := context.AfterFunc(ctx, p.interrupted)
 	p.done.Go(func() {
+		defer forget()
 		t := time.NewTicker(250 * time.Millisecond)
 		defer t.Stop()
 		for {
@@ -45,40 +51,50 @@ func (a *App) newProgress(ctx context.Context, o *ops.Ops) *progress {
 			case <-p.stop:
 				return
 			case <-t.C:
-				p.redraw(ctx, o)
+				if p.live {
+					p.redraw(context.WithoutCancel(ctx), o)
+				}
 			}
 		}
 	})
 	return p
 }
 
+// interrupted says that the signal was heard: stopping in good order may take a moment.
+func (p *progress) interrupted() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stopping = true
+	if !p.live {
+		fmt.Fprintln(p.app.Stderr, "gaggle: stopping; what is under way is taken back")
+	}
+}
+
 // event takes one event.
 func (p *progress) event(e store.Event) {
 	switch {
 	case p.app.json:
-		_ = jsonLine(p.app.Stdout, e)
+		_ = p.app.line(e) // the first write that fails is kept and ends the command with an error
 	case p.live:
 		p.mu.Lock()
 		p.campaign = e.Campaign
-		if e.To.AtRest() || e.To == fleet.Ready || e.To == fleet.Proposed {
-			p.moves++
-		}
 		p.last = append(p.last, line(e))
-		if len(p.last) > 6 {
+		if len(p.last) > lastEvents {
 			p.last = p.last[1:]
 		}
 		p.mu.Unlock()
 	default:
-		fmt.Fprintln(p.app.Stdout, e.At.Local().Format("15:04:05")+" "+line(e))
+		fmt.Fprintln(p.app.text, e.At.Local().Format("15:04:05")+" "+line(e))
 	}
 }
 
 // line is an event as one plain line.
 func line(e store.Event) string {
-	parts := []string{}
-	if e.Component != "" {
-		parts = append(parts, short(e.Component))
-	} else {
+	var parts []string
+	switch {
+	case e.Component != "":
+		parts = append(parts, clip(short(e.Component), longest))
+	case e.Campaign != "":
 		parts = append(parts, e.Campaign)
 	}
 	if e.To != "" {
@@ -88,51 +104,106 @@ func line(e store.Event) string {
 		parts = append(parts, "("+string(e.Reason)+")")
 	}
 	s := strings.Join(parts, " ")
-	if e.Message != "" {
-		s += ": " + clip(e.Message, 160)
+	switch {
+	case e.Message == "":
+		return s
+	case s == "":
+		return clip(e.Message, 160)
 	}
-	return s
+	return s + ": " + clip(e.Message, 160)
 }
 
 // redraw paints the view over the last one.
 func (p *progress) redraw(ctx context.Context, o *ops.Ops) {
 	p.mu.Lock()
-	campaign, moves := p.campaign, p.moves
+	campaign := p.campaign
 	last := append([]string{}, p.last...)
 	p.mu.Unlock()
-	if campaign == "" {
-		return
-	}
-	s, err := o.Status(ctx, ops.StatusInput{Campaign: campaign})
-	if err != nil || len(s.Campaigns) == 0 {
-		return // the run itself says what is wrong
-	}
-	c := s.Campaigns[0]
-	left := c.States[fleet.Pending] + c.States[fleet.Queued] + c.States[fleet.Changing]
+	columns, rows := size(p.app.Stdout)
 	elapsed := time.Since(p.began)
-	rate := float64(moves) / max(elapsed.Seconds(), 1)
-	head := fmt.Sprintf("%s  %s  %.1f targets/s  %s", c.Name, elapsed.Truncate(time.Second), rate, c.Spent)
-	if left > 0 && rate > 0 {
-		head += fmt.Sprintf("  about %s left", (time.Duration(float64(left) / rate * float64(time.Second))).Truncate(time.Second))
+	view := []string{"planning: looking at the fleet, " + words(elapsed.Truncate(time.Second))}
+	if campaign != "" {
+		s, err := o.Status(ctx, ops.StatusInput{Campaign: campaign})
+		if err != nil || len(s.Campaigns) == 0 {
+			return // the run itself says what is wrong
+		}
+		c := s.Campaigns[0]
+		view = append([]string{p.head(c, elapsed), bar(c, columns), states(c.States)}, last...)
 	}
-	view := append([]string{head, bar(c), states(c.States)}, last...)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.stopping {
+		view = append(view, "stopping: what is under way is taken back")
+	}
+	p.paint(view[:min(len(view), max(rows-1, 1))], columns)
+}
+
+// paint writes the lines over those of the last view.
+func (p *progress) paint(view []string, columns int) {
 	var b strings.Builder
 	if p.lines > 0 {
 		fmt.Fprintf(&b, "\x1b[%dA", p.lines)
 	}
 	for _, l := range view {
-		b.WriteString("\x1b[2K" + clip(l, 110) + "\n")
+		b.WriteString("\r\x1b[2K" + cut(l, columns) + "\n")
 	}
 	b.WriteString("\x1b[J")
 	p.lines = len(view)
-	fmt.Fprint(p.app.Stdout, b.String())
+	_, _ = io.WriteString(p.app.Stdout, b.String())
+}
+
+// cut makes s fit a terminal's line, so that no line takes up two.
+func cut(s string, columns int) string {
+	if r := []rune(plain(s)); len(r) >= columns {
+		return string(r[:max(columns-2, 0)]) + "…"
+	}
+	return plain(s)
+}
+
+// head is the view's first line: how long, how fast, how much, and how long still.
+func (p *progress) head(c ops.CampaignStatus, elapsed time.Duration) string {
+	done := c.Targets - open(c)
+	if p.settled < 0 {
+		p.settled = done
+	}
+	head := fmt.Sprintf("%s%s  %s", c.Name, mode(c), words(elapsed.Truncate(time.Second)))
+	if c.Calls > 0 {
+		head += fmt.Sprintf("  %s", c.Spent)
+	}
+	if n := done - p.settled; n > 0 {
+		head += "  " + rate(n, elapsed)
+		if left := open(c); left > 0 {
+			still := time.Duration(float64(elapsed) / float64(n) * float64(left))
+			head += "  about " + words(max(still.Truncate(time.Second), time.Second)) + " left"
+		}
+	}
+	return head
+}
+
+// rate says how fast targets come to their end, in the unit that gives a number above one.
+func rate(n int, in time.Duration) string {
+	perSecond := float64(n) / max(in.Seconds(), 1)
+	switch {
+	case perSecond >= 1:
+		return fmt.Sprintf("%.1f targets a second", perSecond)
+	case perSecond*60 >= 1:
+		return fmt.Sprintf("%.0f targets a minute", perSecond*60)
+	}
+	return fmt.Sprintf("%.0f targets an hour", perSecond*3600)
+}
+
+// open counts the targets on which this run may still work.
+func open(c ops.CampaignStatus) int {
+	n := c.States[fleet.Pending] + c.States[fleet.Queued] + c.States[fleet.Changing] + c.States[fleet.Revising]
+	if !c.DryRun {
+		n += c.States[fleet.Ready]
+	}
+	return n
 }
 
 // bar draws how far a campaign has come.
-func bar(c ops.CampaignStatus) string {
-	const width = 60
+func bar(c ops.CampaignStatus, columns int) string {
+	width := max(min(columns-4, 60), 10)
 	good := c.States[fleet.Ready] + c.States[fleet.Proposed] + c.States[fleet.Merged] + c.States[fleet.Unchanged] + c.States[fleet.Skipped]
 	bad := c.States[fleet.Failed] + c.States[fleet.Closed] + c.States[fleet.Canceled]
 	total := max(c.Targets, 1)
@@ -140,8 +211,14 @@ func bar(c ops.CampaignStatus) string {
 	return "[" + strings.Repeat("#", g) + strings.Repeat("x", x) + strings.Repeat(".", width-g-x) + "]"
 }
 
-// close ends the live view, leaving the last one on the screen.
-func (p *progress) close() {
+// close ends the live view. After a run that came to its end the view goes, because the report says the same and more;
+// otherwise the last one is left.
+func (p *progress) close(finished bool) {
 	close(p.stop)
 	p.done.Wait()
+	if p.live && finished {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.paint(nil, 0)
+	}
 }

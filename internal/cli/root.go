@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -38,13 +37,22 @@ type App struct {
 	noSandbox      bool
 	json           bool
 	failed         bool // some targets failed
+	text           *screen
 }
 
 // Run runs one command line and returns the exit code.
 func Run(ctx context.Context, app *App, args []string) int {
+	app.text = &screen{w: app.Stdout}
 	root := app.root()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
+	switch {
+	case err != nil && ctx.Err() != nil && fleet.CodeOf(err) != fleet.CodeInterrupted:
+		// What was under way says in its own words that it was stopped; the person who did that knows.
+		err = &fleet.Error{Code: fleet.CodeInterrupted, Message: "stopped", Hint: "the same command goes on where it was"}
+	case err == nil && app.text.err != nil:
+		err = &fleet.Error{Code: fleet.CodeInternal, Message: "the answer cannot be written", Err: app.text.err}
+	}
 	if err != nil {
 		app.explain(err)
 		return exitCode(err)
@@ -75,6 +83,7 @@ func exitCode(err error) int {
 
 // explain shows an error once: what, where, and what to do.
 func (a *App) explain(err error) {
+	w := &screen{w: a.Stderr, json: a.json}
 	if a.json {
 		type jsonError struct {
 			Code    fleet.Code `json:"code"`
@@ -98,25 +107,25 @@ func (a *App) explain(err error) {
 			}
 			list = append(list, jsonError{Code: code, Message: err.Error(), Hint: fleet.HintOf(err)})
 		}
-		_ = json.NewEncoder(a.Stderr).Encode(map[string]any{"errors": list})
+		_ = json.NewEncoder(w).Encode(map[string]any{"errors": list})
 		return
 	}
 	var many *spec.Errors
 	if errors.As(err, &many) {
 		for _, e := range many.List {
-			fmt.Fprintln(a.Stderr, e.Error())
+			fmt.Fprintln(w, e.Error())
 			if e.Hint != "" {
-				fmt.Fprintln(a.Stderr, "  hint: "+e.Hint)
+				fmt.Fprintln(w, "  hint: "+e.Hint)
 			}
 		}
 		if many.More > 0 {
-			fmt.Fprintf(a.Stderr, "and %d more\n", many.More)
+			fmt.Fprintf(w, "and %d more\n", many.More)
 		}
 		return
 	}
-	fmt.Fprintln(a.Stderr, "gaggle: "+err.Error())
+	fmt.Fprintln(w, "gaggle: "+err.Error())
 	if hint := fleet.HintOf(err); hint != "" {
-		fmt.Fprintln(a.Stderr, "  hint: "+hint)
+		fmt.Fprintln(w, "  hint: "+hint)
 	}
 }
 
@@ -129,10 +138,9 @@ func (a *App) root() *cobra.Command {
 			"Exit codes: 0 all targets at a good rest, 3 some failed, 2 bad input, 1 broken or stopped.",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetOut(a.Stdout)
+	group(root)
+	root.SetOut(a.text)
 	root.SetErr(a.Stderr)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{&fleet.Error{Code: fleet.CodeInvalid, Message: err.Error(), Hint: cmd.CommandPath() + " --help lists the flags"}}
@@ -142,23 +150,13 @@ func (a *App) root() *cobra.Command {
 	flags.StringVar(&a.database, "database", "", "a postgres:// URL instead of the SQLite file in the data folder; GAGGLE_DATABASE keeps a password off the command line")
 	flags.BoolVar(&a.json, "json", false, "answer in JSON")
 	flags.BoolVar(&a.noSandbox, "dangerously-without-sandbox", false, "run agents and verifiers with NO isolation at all")
-	root.AddCommand(a.fleetCommand(), a.validateCommand(), a.schemaCommand(), a.planCommand(), a.runCommand(), a.statusCommand(), a.showCommand(),
+	root.AddCommand(a.fleetCommand(), a.validateCommand(), a.schemaCommand(), a.planCommand(), a.runCommand(), a.statusCommand(), a.showCommand(), a.eventsCommand(),
 		a.diffCommand(), a.logsCommand(), a.transcriptCommand(), a.prCommand(), a.verifyCommand(), a.judgeCommand(), a.doctorCommand(), a.insideCommand())
 	root.AddCommand(a.controlCommands()...)
 	if a.Demo != nil {
 		root.AddCommand(a.demoCommand())
 	}
 	return root
-}
-
-// args turns cobra's complaints about arguments into usage errors with the right form as a hint.
-func args(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, list []string) error {
-		if err := check(cmd, list); err != nil {
-			return usageError{&fleet.Error{Code: fleet.CodeInvalid, Message: err.Error(), Hint: cmd.UseLine()}}
-		}
-		return nil
-	}
 }
 
 // dataDir is where Gaggle keeps its things.
@@ -207,30 +205,17 @@ func (a *App) with(cmd *cobra.Command, do func(ctx context.Context, o *ops.Ops) 
 // answer prints v as JSON when that was asked for, and calls text otherwise.
 func (a *App) answer(v any, text func(w io.Writer)) error {
 	if a.json {
-		enc := json.NewEncoder(a.Stdout)
+		a.text.json = true
+		enc := json.NewEncoder(a.text)
 		enc.SetIndent("", "  ")
 		return enc.Encode(v)
 	}
-	text(a.Stdout)
+	text(a.text)
 	return nil
 }
 
-func plural(n int, one string) string {
-	if n == 1 {
-		return fmt.Sprintf("%d %s", n, one)
-	}
-	if strings.HasSuffix(one, "y") {
-		return fmt.Sprintf("%d %sies", n, strings.TrimSuffix(one, "y"))
-	}
-	return fmt.Sprintf("%d %ss", n, one)
-}
-
-// terminal says whether w is one.
-func terminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+// line prints v as one line of JSON.
+func (a *App) line(v any) error {
+	a.text.json = true
+	return json.NewEncoder(a.text).Encode(v)
 }

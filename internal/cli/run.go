@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gaggle/internal/engine"
 	"gaggle/internal/fleet"
 	"gaggle/internal/ops"
 )
@@ -17,7 +18,7 @@ func (a *App) runCommand() *cobra.Command {
 	var in ops.RunInput
 	cmd := &cobra.Command{
 		Use: "run CAMPAIGN.yaml | CAMPAIGN", Short: "Run a campaign: plan, change, verify, guard, judge, open pull requests; run again to resume",
-		Args: args(cobra.ExactArgs(1)),
+		Args: args(1, 1), ValidArgsFunction: a.completeRun,
 		RunE: func(cmd *cobra.Command, list []string) error {
 			in.File, in.Campaign = "", ""
 			if isFile(list[0]) {
@@ -28,15 +29,15 @@ func (a *App) runCommand() *cobra.Command {
 			return a.with(cmd, func(ctx context.Context, o *ops.Ops) error {
 				p := a.newProgress(ctx, o)
 				out, err := o.Run(ctx, in, p.event)
-				p.close()
+				p.close(err == nil)
 				if err != nil {
 					return err
 				}
 				a.failed = out.Status.Failed() > 0
 				if a.json {
-					return jsonLine(a.Stdout, map[string]any{"kind": "end", "status": out.Status, "waits": out.Waits})
+					return a.line(endLine{Kind: "end", Status: out.Status, Waits: out.Waits})
 				}
-				printRun(a.Stdout, out)
+				printRun(a.text, out)
 				return nil
 			})
 		},
@@ -45,7 +46,23 @@ func (a *App) runCommand() *cobra.Command {
 	cmd.Flags().IntVar(&in.Limit, "limit", 0, "at most so many targets")
 	cmd.Flags().StringSliceVar(&in.Only, "only", nil, "these components only")
 	cmd.Flags().IntVar(&in.Parallel, "parallel", 0, "attempts at once (defaults to limits.parallel, or one a processor)")
+	_ = cmd.RegisterFlagCompletionFunc("only", a.completeComponent)
 	return cmd
+}
+
+// endLine is the last line of run --json; those before it are events.
+type endLine struct {
+	Kind   string         `json:"kind"` // end
+	Status ops.Status     `json:"status"`
+	Waits  []engine.Pause `json:"waits"`
+}
+
+// completeRun completes a campaign's name, or else a file.
+func (a *App) completeRun(cmd *cobra.Command, given []string, begun string) ([]string, cobra.ShellCompDirective) {
+	if names, how := a.completeCampaign(cmd, given, begun); len(names) > 0 || len(given) > 0 {
+		return names, how
+	}
+	return completeFile(cmd, given, begun)
 }
 
 // isFile tells a campaign file from a campaign's name, which has no dot and no slash.
@@ -53,14 +70,21 @@ func isFile(arg string) bool {
 	if strings.ContainsAny(arg, "./\\") {
 		return true
 	}
-	_, err := os.Stat(arg)
-	return err == nil
+	info, err := os.Stat(arg)
+	return err == nil && !info.IsDir()
 }
 
 func printRun(w io.Writer, out *ops.RunOutput) {
-	printStatus(w, &out.Status)
+	printStatus(w, &out.Status, false)
+	said := map[string]bool{}
+	for _, c := range out.Status.Campaigns {
+		said[c.Message] = true
+	}
 	for _, wait := range out.Waits {
-		fmt.Fprintf(w, "  %s\n", wait.Message)
+		if said[strings.TrimPrefix(wait.Message, "paused: ")] {
+			continue
+		}
+		fmt.Fprintf(w, "  %s\n", clip(wait.Message, 500))
 	}
 	for _, c := range out.Status.Campaigns {
 		var next []string

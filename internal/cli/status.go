@@ -1,12 +1,12 @@
 package cli
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,7 +19,7 @@ func (a *App) statusCommand() *cobra.Command {
 	var states []string
 	var owner string
 	cmd := &cobra.Command{
-		Use: "status [CAMPAIGN]", Short: "Say where campaigns stand", Args: args(cobra.MaximumNArgs(1)),
+		Use: "status [CAMPAIGN]", Short: "Say where campaigns stand", Args: args(0, 1), ValidArgsFunction: a.completeCampaign,
 		RunE: func(cmd *cobra.Command, list []string) error {
 			var in ops.StatusInput
 			if len(list) == 1 {
@@ -33,59 +33,127 @@ func (a *App) statusCommand() *cobra.Command {
 				}
 				filter.States = append(filter.States, state)
 			}
+			targets = targets || len(states) > 0 || owner != ""
+			if watch && targets {
+				return usage(cmd, "--watch counts targets and does not list them")
+			}
 			return a.with(cmd, func(ctx context.Context, o *ops.Ops) error {
-				if targets || len(states) > 0 || owner != "" {
+				switch {
+				case targets:
 					return a.listTargets(ctx, o, filter)
+				case watch:
+					return a.watch(ctx, o, in)
 				}
-				for {
-					s, err := o.Status(ctx, in)
-					if err != nil {
-						return err
-					}
-					if watch && !a.json && terminal(a.Stdout) {
-						fmt.Fprint(a.Stdout, "\x1b[H\x1b[2J")
-					}
-					if err := a.answer(s, func(w io.Writer) { printStatus(w, s) }); err != nil || !watch {
-						return err
-					}
-					select {
-					case <-ctx.Done():
-						return nil
-					case <-time.After(time.Second):
-					}
+				s, err := o.Status(ctx, in)
+				if err != nil {
+					return err
 				}
+				return a.answer(s, func(w io.Writer) { printStatus(w, s, in.Campaign == "") })
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&watch, "watch", false, "go on, once a second")
+	cmd.Flags().BoolVar(&watch, "watch", false, "go on until stopped: a view on a terminal, elsewhere what is new")
 	cmd.Flags().BoolVar(&targets, "targets", false, "list the targets")
 	cmd.Flags().StringSliceVar(&states, "state", nil, "list the targets in these states")
 	cmd.Flags().StringVar(&owner, "owner", "", "list the targets of this owner")
+	_ = cmd.RegisterFlagCompletionFunc("state", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		var words []string
+		for _, s := range fleet.States {
+			words = append(words, string(s))
+		}
+		return words, cobra.ShellCompDirectiveNoFileComp
+	})
 	return cmd
+}
+
+// watch shows the status until ctx ends: over and over on a terminal; elsewhere, and as lines of JSON, when it is another one.
+func (a *App) watch(ctx context.Context, o *ops.Ops, in ops.StatusInput) error {
+	live := !a.json && a.steerable()
+	var last []byte
+	for {
+		s, err := o.Status(ctx, in)
+		if err != nil {
+			return stopped(ctx, err)
+		}
+		now, err := json.Marshal(s)
+		if err != nil {
+			return err
+		}
+		switch {
+		case live:
+			a.repaint(s, in.Campaign == "")
+		case bytes.Equal(now, last):
+		case a.json:
+			err = a.line(s)
+		default:
+			if last != nil {
+				fmt.Fprintln(a.text)
+			}
+			printStatus(a.text, s, in.Campaign == "")
+			err = a.text.err
+		}
+		last = now
+		if err != nil {
+			return err
+		}
+		if !wait(ctx, followEvery) {
+			if live {
+				fmt.Fprintln(a.text) // the shell's prompt starts a line of its own
+			}
+			return nil
+		}
+	}
+}
+
+// repaint shows the status alone on the screen, as much of it as there is room for.
+func (a *App) repaint(s *ops.Status, all bool) {
+	var b bytes.Buffer
+	printStatus(&b, s, all)
+	columns, rows := size(a.Stdout)
+	lines := strings.Split(strings.TrimRight(b.String(), "\n"), "\n")
+	if len(lines) > rows-1 {
+		lines = append(lines[:max(rows-2, 0)], fmt.Sprintf("… and %s", plural(len(lines)-rows+2, "more line")))
+	}
+	var view strings.Builder
+	view.WriteString("\x1b[H")
+	for _, l := range lines {
+		view.WriteString(cut(l, columns) + "\x1b[K\n")
+	}
+	view.WriteString("\x1b[J")
+	_, _ = io.WriteString(a.Stdout, view.String())
 }
 
 // listTargets streams targets, a page at a time.
 func (a *App) listTargets(ctx context.Context, o *ops.Ops, in ops.TargetsInput) error {
-	tw := tabwriter.NewWriter(a.Stdout, 0, 4, 2, ' ', 0)
-	if !a.json {
-		fmt.Fprintln(tw, "COMPONENT\tSTATE\tWAVE\tOWNER\tCOST\tWHAT")
+	in.Limit = maxRows
+	head := []string{"COMPONENT", "STATE", "WAVE", "OWNER", "COST", "WHAT"}
+	if in.Campaign == "" {
+		head = append([]string{"CAMPAIGN"}, head...)
 	}
+	t := newTable(head...)
 	for {
 		page, err := o.Targets(ctx, in)
 		if err != nil {
 			return err
 		}
-		for _, t := range page {
+		for _, target := range page {
 			if a.json {
-				if err := jsonLine(a.Stdout, t); err != nil {
+				if err := a.line(target); err != nil {
 					return err
 				}
 				continue
 			}
-			fmt.Fprintf(tw, "%s\t%s\t%d\t%s\t%s\t%s\n", short(t.Component), t.State, t.Wave+1, short(t.Owner), t.Usage.Cost, what(t))
+			cells := []string{short(target.Component), string(target.State), fmt.Sprint(target.Wave + 1), short(target.Owner), target.Usage.Cost.String(), what(target)}
+			if in.Campaign == "" {
+				cells = append([]string{target.Campaign}, cells...)
+			}
+			t.row(cells...)
 		}
-		if len(page) < 1000 {
-			return tw.Flush()
+		if !a.json {
+			t.print(a.text)
+		}
+		if len(page) < maxRows {
+			return nil
 		}
 		in.After = page[len(page)-1].ID
 	}
@@ -104,14 +172,6 @@ func what(t fleet.Target) string {
 	return clip(t.Message, 100)
 }
 
-func clip(s string, n int) string {
-	s = strings.Join(strings.Fields(s), " ")
-	if r := []rune(s); len(r) > n {
-		return string(r[:n-1]) + "…"
-	}
-	return s
-}
-
 // short leaves out what is the same everywhere: the kind and the default namespace.
 func short(ref string) string {
 	_, name, ok := strings.Cut(ref, ":")
@@ -121,23 +181,24 @@ func short(ref string) string {
 	return strings.TrimPrefix(name, "default/")
 }
 
-func printStatus(w io.Writer, s *ops.Status) {
-	if len(s.Campaigns) == 0 {
+// printStatus says everything of a campaign, and of several one line each.
+func printStatus(w io.Writer, s *ops.Status, all bool) {
+	switch {
+	case len(s.Campaigns) == 0:
 		fmt.Fprintln(w, "no campaigns yet; gaggle run campaign.yaml starts one")
+		return
+	case all && len(s.Campaigns) > 1:
+		printCampaigns(w, s)
 		return
 	}
 	for _, c := range s.Campaigns {
-		mode := ""
-		if c.DryRun {
-			mode = ", dry run"
-		}
-		fmt.Fprintf(w, "%s: %s%s, %s", c.Name, c.State, mode, plural(c.Targets, "target"))
-		if c.Spent > 0 {
-			fmt.Fprintf(w, ", %s for %d model calls", c.Spent, c.Calls)
+		fmt.Fprintf(w, "%s: %s%s, %s", c.Name, c.State, mode(c), plural(c.Targets, "target"))
+		if c.Calls > 0 {
+			fmt.Fprintf(w, ", %s for %s", c.Spent, plural(int(c.Calls), "model call"))
 		}
 		fmt.Fprintln(w)
 		if c.Message != "" {
-			fmt.Fprintf(w, "  %s\n", c.Message)
+			fmt.Fprintf(w, "  %s\n", clip(c.Message, 500))
 		}
 		fmt.Fprintf(w, "  %s\n", states(c.States))
 		if len(c.ByWave) > 1 {
@@ -150,6 +211,30 @@ func printStatus(w io.Writer, s *ops.Status) {
 			}
 		}
 	}
+}
+
+func mode(c ops.CampaignStatus) string {
+	if c.DryRun {
+		return ", dry run"
+	}
+	return ""
+}
+
+func printCampaigns(w io.Writer, s *ops.Status) {
+	t := newTable("CAMPAIGN", "STATE", "TARGETS", "COST", "WHERE THEY ARE")
+	byState := map[fleet.CampaignState]int{}
+	for _, c := range s.Campaigns {
+		byState[c.State]++
+		t.row(c.Name, string(c.State)+mode(c), fmt.Sprint(c.Targets), c.Spent.String(), states(c.States))
+	}
+	t.print(w)
+	var parts []string
+	for _, state := range []fleet.CampaignState{fleet.CampaignActive, fleet.CampaignPaused, fleet.CampaignDone, fleet.CampaignCanceled} {
+		if byState[state] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", byState[state], state))
+		}
+	}
+	fmt.Fprintf(w, "\n%s: %s; gaggle status CAMPAIGN says more of one\n", plural(len(s.Campaigns), "campaign"), strings.Join(parts, ", "))
 }
 
 // states renders counts in the order of a target's life.

@@ -39,8 +39,13 @@ func (o *Ops) control(ctx context.Context, in SelectInput, do func(e *engine.Eng
 	if err := in.Validate(); err != nil {
 		return nil, err
 	}
-	if _, err := o.store.Campaign(ctx, in.Campaign); err != nil {
+	if _, err := o.campaign(ctx, in.Campaign); err != nil {
 		return nil, err
+	}
+	for _, ref := range in.Components {
+		if _, err := o.target(ctx, TargetInput{Campaign: in.Campaign, Component: ref}); err != nil {
+			return nil, err
+		}
 	}
 	e, err := o.engine(ctx, 1, false)
 	if err != nil {

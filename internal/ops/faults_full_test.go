@@ -254,12 +254,12 @@ func TestASecondRunDoesNothingAndARerunOnlyWhatChanged(t *testing.T) {
 	h := newHouse(t, Models{}, "a", "b", "c")
 	file := h.campaign("c", `sed -i s/hello/bye/ README.md`, "")
 	h.run(file)
-	before, err := h.ops.Events(t.Context(), "c", 0, 1000)
+	before, err := h.ops.Events(t.Context(), EventsInput{Campaign: "c"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	h.run(file)
-	after, err := h.ops.Events(t.Context(), "c", 0, 1000)
+	after, err := h.ops.Events(t.Context(), EventsInput{Campaign: "c"})
 	if err != nil || len(after) != len(before) {
 		t.Errorf("%d events, then %d, %v", len(before), len(after), err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -270,6 +271,14 @@ func (o *Ops) Components(ctx context.Context, in ComponentsInput) ([]fleet.Compo
 	return mine, nil
 }
 
+func componentRefs(all []fleet.Component) []string {
+	refs := make([]string, len(all))
+	for i, c := range all {
+		refs[i] = c.Ref
+	}
+	return refs
+}
+
 // ComponentDetail is everything that is known of a component.
 type ComponentDetail struct {
 	fleet.Component
@@ -280,7 +289,15 @@ type ComponentDetail struct {
 
 // Component tells everything about one component.
 func (o *Ops) Component(ctx context.Context, ref string) (*ComponentDetail, error) {
-	c, err := o.store.Component(ctx, fleet.Ref(fleet.ParseRef(ref, "component", "")))
+	full := fleet.Ref(fleet.ParseRef(ref, "component", ""))
+	c, err := o.store.Component(ctx, full)
+	if err != nil && fleet.CodeOf(err) == fleet.CodeNotFound {
+		all, listErr := o.store.Components(ctx)
+		if listErr != nil {
+			return nil, listErr
+		}
+		return nil, missingRef(fmt.Sprintf("%s is not in the fleet", full), full, componentRefs(all), "gaggle fleet list names all components")
+	}
 	if err != nil {
 		return nil, err
 	}

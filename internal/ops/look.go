@@ -20,6 +20,11 @@ type TargetsInput struct {
 
 // Targets lists targets by ID, a page at a time.
 func (o *Ops) Targets(ctx context.Context, in TargetsInput) ([]fleet.Target, error) {
+	if in.Campaign != "" {
+		if _, err := o.campaign(ctx, in.Campaign); err != nil {
+			return nil, err
+		}
+	}
 	return o.store.Targets(ctx, store.Filter{Campaign: in.Campaign, States: in.States, Owner: in.Owner, After: in.After, Limit: in.Limit})
 }
 
@@ -38,18 +43,33 @@ type TargetDetail struct {
 }
 
 func (o *Ops) target(ctx context.Context, in TargetInput) (fleet.Target, error) {
-	if _, err := o.store.Campaign(ctx, in.Campaign); err != nil {
+	if _, err := o.campaign(ctx, in.Campaign); err != nil {
 		return fleet.Target{}, err
 	}
 	ref := fleet.Ref(fleet.ParseRef(in.Component, "component", ""))
 	got, err := o.store.Targets(ctx, store.Filter{Campaign: in.Campaign, Component: ref})
 	if err == nil && len(got) == 0 {
-		err = &fleet.Error{Code: fleet.CodeNotFound, Message: fmt.Sprintf("campaign %q has no target %s", in.Campaign, ref), Hint: "gaggle status " + in.Campaign + " --targets lists them"}
+		err = o.noTarget(ctx, in.Campaign, ref)
 	}
 	if err != nil {
 		return fleet.Target{}, err
 	}
 	return got[0], nil
+}
+
+// suggestFrom is among how many targets the one that may be meant is looked for.
+const suggestFrom = 20_000
+
+func (o *Ops) noTarget(ctx context.Context, campaign, ref string) error {
+	targets, err := o.store.Targets(ctx, store.Filter{Campaign: campaign, Limit: suggestFrom})
+	if err != nil {
+		return err
+	}
+	known := make([]string, len(targets))
+	for i, t := range targets {
+		known[i] = t.Component
+	}
+	return missingRef(fmt.Sprintf("campaign %q has no target %s", campaign, ref), ref, known, "gaggle status "+campaign+" --targets lists them")
 }
 
 // Show tells everything about one target.
@@ -100,7 +120,28 @@ func (o *Ops) Record(ctx context.Context, in TargetInput, name string) ([]byte, 
 	return nil, &fleet.Error{Code: fleet.CodeNotFound, Message: fmt.Sprintf("%s has no such attempt", t.Component), Hint: "gaggle show lists its attempts"}
 }
 
-// Events lists a campaign's events after a sequence number, oldest first, at most limit.
-func (o *Ops) Events(ctx context.Context, campaign string, after int64, limit int) ([]store.Event, error) {
-	return o.store.Events(ctx, campaign, 0, after, limit)
+// EventsInput asks for a campaign's events.
+type EventsInput struct {
+	Campaign  string `json:"campaign"`
+	Component string `json:"component,omitempty"` // of this target only
+	After     int64  `json:"after,omitempty"`     // the sequence number of the last event seen
+	Limit     int    `json:"limit,omitempty"`     // Defaults to 1000
+}
+
+// Events lists events after a sequence number, oldest first, a page at a time.
+func (o *Ops) Events(ctx context.Context, in EventsInput) ([]store.Event, error) {
+	if in.Limit <= 0 {
+		in.Limit = 1000
+	}
+	if in.Component == "" {
+		if _, err := o.campaign(ctx, in.Campaign); err != nil {
+			return nil, err
+		}
+		return o.store.Events(ctx, in.Campaign, 0, in.After, in.Limit)
+	}
+	t, err := o.target(ctx, TargetInput{Campaign: in.Campaign, Component: in.Component})
+	if err != nil {
+		return nil, err
+	}
+	return o.store.Events(ctx, in.Campaign, t.ID, in.After, in.Limit)
 }

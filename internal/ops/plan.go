@@ -154,11 +154,15 @@ func (o *Ops) planSpec(ctx context.Context, c *spec.Campaign, in PlanInput) (*Pl
 // explain says in words why components are in or out.
 func (o *Ops) explain(ctx context.Context, choices []*choice, c *spec.Campaign, why []string) ([]string, error) {
 	var all []string
+	known := make([]string, len(choices))
+	for i, ch := range choices {
+		known[i] = ch.component.Ref
+	}
 	for _, ref := range why {
 		ref = fleet.Ref(fleet.ParseRef(ref, "component", ""))
 		i := slices.IndexFunc(choices, func(ch *choice) bool { return ch.component.Ref == ref })
 		if i < 0 {
-			return nil, &fleet.Error{Code: fleet.CodeNotFound, Message: ref + " is not in the fleet", Hint: "gaggle fleet list names all components"}
+			return nil, missingRef(ref+" is not in the fleet", ref, known, "gaggle fleet list names all components")
 		}
 		ch := choices[i]
 		text := ref + " is in: " + strings.Join(ch.why, ", ")
@@ -204,7 +208,7 @@ func knownRefs(components []fleet.Component, c *spec.Campaign, only []string) er
 	}{{"select.include", c.Select.Include}, {"select.exclude", c.Select.Exclude}, {"--only", only}} {
 		for _, ref := range list.refs {
 			if !known[fleet.Ref(fleet.ParseRef(ref, "component", ""))] {
-				return &fleet.Error{Code: fleet.CodeNotFound, Message: fmt.Sprintf("%s names %s, which is not in the fleet", list.name, ref), Hint: "gaggle fleet list names all components"}
+				return missingRef(fmt.Sprintf("%s names %s, which is not in the fleet", list.name, ref), ref, componentRefs(components), "gaggle fleet list names all components")
 			}
 		}
 	}

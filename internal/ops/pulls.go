@@ -2,6 +2,7 @@ package ops
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"gaggle/internal/fleet"
@@ -16,13 +17,18 @@ type PullsInput struct {
 
 // Pulls lists pull requests, newest first.
 func (o *Ops) Pulls(ctx context.Context, in PullsInput) ([]forge.Pull, error) {
+	for _, s := range in.States {
+		if !slices.Contains([]forge.State{forge.StateOpen, forge.StateMerged, forge.StateClosed}, s) {
+			return nil, &fleet.Error{Code: fleet.CodeInvalid, Message: fmt.Sprintf("%q is not a pull request's state", s), Hint: "open, merged, closed or all"}
+		}
+	}
 	var repo *fleet.Repository
 	if in.Repository != "" {
-		r, err := o.store.Repository(ctx, in.Repository)
+		r, err := o.repository(ctx, in.Repository)
 		if err != nil {
 			return nil, err
 		}
-		repo = &r.Repository
+		repo = &r
 	}
 	pulls := []forge.Pull{}
 	for p, err := range o.forge.List(ctx, repo, in.States...) {
@@ -57,16 +63,16 @@ func (o *Ops) pull(ctx context.Context, in PullInput, do func(fleet.Repository) 
 	if err := in.Validate(); err != nil {
 		return forge.Pull{}, err
 	}
-	repo, err := o.store.Repository(ctx, in.Repository)
+	repo, err := o.repository(ctx, in.Repository)
 	if err != nil {
 		return forge.Pull{}, err
 	}
 	if do != nil {
-		if err := do(repo.Repository); err != nil {
+		if err := do(repo); err != nil {
 			return forge.Pull{}, err
 		}
 	}
-	return o.forge.Get(ctx, repo.Repository, in.Number)
+	return o.forge.Get(ctx, repo, in.Number)
 }
 
 // Pull reads one pull request of the local forge.

@@ -60,6 +60,11 @@ func (o *Ops) Run(ctx context.Context, in RunInput, progress func(store.Event)) 
 			return nil, err
 		}
 	}
+	if p == nil {
+		if _, err := o.campaign(ctx, name); err != nil {
+			return nil, err // before the sandbox is tried
+		}
+	}
 	e, err := o.engine(ctx, parallel, true)
 	if err != nil {
 		return nil, err
@@ -72,8 +77,6 @@ func (o *Ops) Run(ctx context.Context, in RunInput, progress func(store.Event)) 
 		if err := o.start(ctx, e, p, in.DryRun); err != nil {
 			return nil, err
 		}
-	} else if _, err := o.store.Campaign(ctx, name); err != nil {
-		return nil, err
 	}
 	stop := o.tail(ctx, name, after, progress)
 	waits, err := e.Run(ctx, []string{name})
@@ -87,7 +90,7 @@ func (o *Ops) Run(ctx context.Context, in RunInput, progress func(store.Event)) 
 	if err != nil {
 		return nil, err
 	}
-	return &RunOutput{Status: *status, Waits: waits}, nil
+	return &RunOutput{Status: *status, Waits: append([]engine.Pause{}, waits...)}, nil
 }
 
 // start stores a plan.
@@ -143,7 +146,7 @@ func (o *Ops) Status(ctx context.Context, in StatusInput) (*Status, error) {
 	var err error
 	if in.Campaign != "" {
 		var row store.Campaign
-		row, err = o.store.Campaign(ctx, in.Campaign)
+		row, err = o.campaign(ctx, in.Campaign)
 		rows = []store.Campaign{row}
 	} else {
 		rows, err = o.store.Campaigns(ctx)
@@ -155,16 +158,17 @@ func (o *Ops) Status(ctx context.Context, in StatusInput) (*Status, error) {
 	if err != nil {
 		return nil, err
 	}
+	byCampaign := map[string][]store.Count{}
+	for _, c := range counts {
+		byCampaign[c.Campaign] = append(byCampaign[c.Campaign], c)
+	}
 	out := &Status{Campaigns: []CampaignStatus{}}
 	for _, row := range rows {
 		cs := CampaignStatus{Campaign: row, States: map[fleet.State]int{}}
 		for i := range row.Waves {
 			cs.ByWave = append(cs.ByWave, WaveStatus{Wave: i + 1, Open: i < row.OpenWaves, States: map[fleet.State]int{}})
 		}
-		for _, c := range counts {
-			if c.Campaign != row.Name {
-				continue
-			}
+		for _, c := range byCampaign[row.Name] {
 			cs.Targets += c.Targets
 			cs.States[c.State] += c.Targets
 			if c.Wave < len(cs.ByWave) {

@@ -2,7 +2,10 @@ package spec
 
 import "strings"
 
-// nearest returns the candidate that word was most likely meant to be, or "".
+// Nearest returns the candidate that word was most likely meant to be, or "".
+func Nearest(word string, candidates []string) string { return nearest(word, candidates) }
+
+// nearest is Nearest.
 func nearest(word string, candidates []string) string {
 	plain := squash(word)
 	best, bestAt := "", max(1, len(plain)/3)+1
