@@ -9,7 +9,7 @@ import (
 
 // compareLiterals finds an expected value that was changed.
 func (s *suite) compareLiterals(p pairing, r, a *source.Assertion) {
-	if similar(r, a) < 0.5 && len(r.Subject) > 0 {
+	if similar(r, a) < 0.5 && len(r.Subject) > 0 || r.Op != a.Op && !(valued(r.Op) && valued(a.Op)) {
 		return
 	}
 	was, is := r.Literals, a.Literals
@@ -17,6 +17,15 @@ func (s *suite) compareLiterals(p pairing, r, a *source.Assertion) {
 		was, is = was[:len(was)-1], is[:len(is)-1] // the tolerance is judged for itself
 	}
 	s.changed(p, a.Line, a.Text, "", was, is, false)
+}
+
+// valued reports whether an operation compares with a value.
+func valued(op source.Op) bool {
+	switch op {
+	case source.Equal, source.Length, source.Approx, source.Contains, source.Snapshot, source.Compare:
+		return true
+	}
+	return false
 }
 
 // changed reports an expectation that differs, unless the prompt or the production code speaks of the new value.

@@ -207,6 +207,9 @@ func (f *File) call(i int, parts []part, k, end int) ([]*Assertion, int) {
 	if p.types.to > p.types.from && op == Type {
 		checked = append(checked, p.types)
 	}
+	if len(checked) >= 1 {
+		op = f.ofError(op, checked[0])
+	}
 	a := f.make(op, whole, checked...)
 	if op == Called || op == NotCalled || strings.HasPrefix(p.name, "assert_") && k > 0 {
 		receiver := span{i, max(i, p.at-1)}

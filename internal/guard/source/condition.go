@@ -136,6 +136,17 @@ func (f *File) errorValue(s span) bool {
 	return strings.HasSuffix(n, "err") || strings.HasPrefix(n, "err")
 }
 
+// ofError turns an operation on null into one on errors, where the value is an error.
+func (f *File) ofError(op Op, value span) Op {
+	switch {
+	case op == Null && f.errorValue(value):
+		return NoThrow
+	case op == NotNull && f.errorValue(value):
+		return Throws
+	}
+	return op
+}
+
 // predicate reads a condition without a comparison: a call such as x.isEmpty(), reflect.DeepEqual(a, b), or a value.
 func (f *File) predicate(s span) (Op, []span) {
 	if s.to-s.from >= 3 && f.at(s.to-1) == ")" && f.pair[s.to-1] > s.from {
@@ -149,6 +160,8 @@ func (f *File) predicate(s span) (Op, []span) {
 			return Equal, []span{s}
 		case "contains", "includes", "include", "containskey", "has", "hasprefix", "hassuffix", "startswith", "endswith", "matches", "match", "matchstring", "test", "any", "haskey":
 			return Contains, []span{s}
+		case "isempty", "empty", "isblank", "blank", "iszero":
+			return Equal, []span{s}
 		case "isnone", "isnull":
 			return Null, []span{s}
 		case "issome", "ispresent", "exists":

@@ -136,6 +136,7 @@ func (f *File) matched(whole, subject, matcher span, chained bool) ([]*Assertion
 	if negated {
 		op = negate(op)
 	}
+	op = f.ofError(op, subject)
 	a := f.make(op, whole, subject, matcher)
 	if op == Equal {
 		// Equal to null, a boolean or itself.

@@ -51,7 +51,7 @@ var vocabulary = makeVocabulary(map[Op]string{
 	True:      "true truthy assertok beok ok",
 	False:     "false falsy falsey",
 	NotNull:   "defined exist exists present issome some nonnull nonnil nonempty inthedocument visible",
-	Throws:    "throw throws raise raises raiseerror raisesregex raisesregexp raisesmessage throwsexactly threw throwerror rejects rejected rejectedwith tothrow error errors errorsis errorsas erroris erroras iserr panics panicswithvalue panicswitherror exception expectexception exceptionmessage throwsasync throwsany catchthrowable unprocessable throwsexception failswith throwswith expectexceptionmessage throwsexceptionoftype",
+	Throws:    "throw throws raise raises raiseerror raisesregex raisesregexp raisesmessage throwsexactly threw throwerror rejects rejected rejectedwith tothrow occurred haveoccurred error errors errorsis errorsas erroris erroras iserr panics panicswithvalue panicswitherror exception expectexception exceptionmessage throwsasync throwsany catchthrowable unprocessable throwsexception failswith throwswith expectexceptionmessage throwsexceptionoftype",
 	NoThrow:   "noerror nothrow donotthrow succeed isok errorfree nilerror noerr nothrowexception ifexception",
 	Called:    "called calledonce calledtimes calledwith calledoncewith calledoncewithexactly calledwithmatch calledwithexactly lastcalledwith nthcalledwith anycall hascalls received receivedonce havereceived invoked beencalled beencalledwith beencalledtimes beencalledonce awaited awaitedonce awaitedwith calledexactlyonce expectations expectationsmet numberofcalls emitted returned returnedwith",
 	NotCalled: "notcalled notbeencalled numberofcallszero didnotreceive neverinteractions nomoreinteractions nointeractions",
