@@ -116,7 +116,7 @@ func (r *Runner) VerifyTree(ctx context.Context, tree, folder string, verifiers 
 		}
 		spec := sandbox.Spec{Work: tree, Limits: r.cfg.Limits}
 		access.Give(&spec)
-		return verify.Run(ctx, boxed{r.cfg.Sandbox, spec}, verifiers)
+		return verify.Run(ctx, r.exec(spec), verifiers)
 	}()
 	return report, errors.Join(err, r.cfg.Caches.Forget(repository))
 }

@@ -49,6 +49,7 @@ type Outcome struct {
 	Records      map[string][]byte // "log", "transcript", "report": secrets removed
 	Memo         string            // the key under which this result may be remembered; "" when it may not
 	Remembered   bool
+	Last         *fleet.Round // how the result was found good, for those who take it from memory; nil when it failed
 }
 
 // memo is an outcome as remembered: everything but the diff itself, which is stored once under its own key.
@@ -59,11 +60,12 @@ type memo struct {
 	Tree    string         `json:"tree,omitempty"`
 	DiffKey string         `json:"diffKey,omitempty"`
 	Stat    fleet.DiffStat `json:"stat"`
+	Last    *fleet.Round   `json:"last,omitempty"`
 }
 
 // Remember renders the outcome for Memory, with the key under which its diff was stored.
 func (o Outcome) Remember(diffKey string) string {
-	data, err := json.Marshal(memo{o.State, o.Reason, o.Message, o.Tree, diffKey, o.Stat})
+	data, err := json.Marshal(memo{o.State, o.Reason, o.Message, o.Tree, diffKey, o.Stat, o.Last})
 	if err != nil { // strings and numbers always marshal
 		panic(err)
 	}

@@ -2,6 +2,7 @@ package attempt
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -24,83 +25,146 @@ func (j *job) rounds(ctx context.Context) (Outcome, error) {
 	if err := j.plan(ctx, co); err != nil {
 		return Outcome{}, err
 	}
-	feedback := j.o.Feedback
-	session, lastTree := "", ""
+	out, err := j.loop(ctx, co)
+	if err != nil {
+		j.salvage(ctx, co, &out)
+	}
+	return out, err
+}
+
+// loop makes rounds until one is good enough, none is left, or another one would not help.
+func (j *job) loop(ctx context.Context, co *git.Checkout) (out Outcome, err error) {
+	feedback, session := j.o.Feedback, ""
 	limit := j.c.Limits.Rounds
 	if j.c.Change.Agent == spec.AgentScript {
 		limit = 1 // a program does the same thing again
 	}
-	var out Outcome
 	for n := 1; n <= limit; n++ {
-		began := time.Now()
-		before := j.usage.total()
+		began, before := time.Now(), j.usage.total()
 		res, err := j.runAgent(ctx, co, n, session, feedback)
 		if err != nil {
 			return out, err
 		}
 		session = res.Session
 		round := fleet.Round{Number: n, Summary: j.r.clean(res.Summary), Turns: res.Turns}
-		var change git.Change
-		if change, err = co.Snapshot(ctx); err != nil {
-			if fleet.CodeOf(err) != fleet.CodeUnsafeTree || n == limit {
-				return out, err
+		next, err := j.look(ctx, co, res, &round)
+		if err != nil {
+			if next.Tree != "" {
+				out = next
 			}
-			round.Feedback = "Your changes could not be read: " + j.r.clean(err.Error()) + ". Remove it."
-		} else if out, err = j.assess(ctx, co, change, res, &round); err != nil {
 			return out, err
+		}
+		if next.State == fleet.Unchanged && objected(out.Reason) {
+			// Taking the change back is not the same as having nothing to change: a person should see what stood in the way.
+			out.Message += "; the agent then took its change back"
+			next = out
+			round.Feedback = ""
 		}
 		round.DurationMS = time.Since(began).Milliseconds()
 		round.Usage = j.usage.since(before)
 		if j.o.Round != nil {
 			if err := j.o.Round(ctx, round); err != nil {
-				return out, err
+				return next, err
 			}
 		}
-		if out.State == fleet.Ready || out.State == fleet.Unchanged {
-			return out, nil
+		j.last = &fleet.Round{Number: round.Number, Summary: round.Summary, Report: round.Report, Findings: round.Findings, Verdict: round.Verdict}
+		stuck := next.Tree != "" && next.Tree == out.Tree // another round has changed nothing
+		if len(next.Diff) == 0 && next.State == fleet.Failed {
+			next.Tree, next.Diff, next.Stat = out.Tree, out.Diff, out.Stat // the best effort is the last that could be read
 		}
-		if !retriable(res, out) || change.Tree != "" && change.Tree == lastTree {
-			break // the agent cannot go on, or does not move any more
+		out = next
+		if out.State != fleet.Failed || round.Feedback == "" || stuck {
+			break
 		}
-		lastTree, feedback = change.Tree, round.Feedback
+		feedback = round.Feedback
 	}
 	return out, nil
 }
 
-// retriable says whether another round may help.
-func retriable(res agent.Result, out Outcome) bool {
-	switch res.Code {
-	case "", fleet.CodeTurns:
-		return out.Reason != fleet.CodeToolMissing && out.Reason != fleet.CodeUnverified
+// objected says that a round ended because something was wrong with its change.
+func objected(reason fleet.Code) bool {
+	switch reason {
+	case fleet.CodeVerifyFailed, fleet.CodeGuard, fleet.CodeVeto:
+		return true
 	}
 	return false
+}
+
+// look reads back what an agent left and assesses it. The round has feedback when another one may help.
+func (j *job) look(ctx context.Context, co *git.Checkout, res agent.Result, round *fleet.Round) (Outcome, error) {
+	change, err := co.Snapshot(ctx)
+	if fleet.CodeOf(err) == fleet.CodeUnsafeTree && err != nil {
+		if goesOn(res) {
+			round.Feedback = "Your changes could not be read: " + j.r.clean(err.Error()) + ". Remove it."
+		}
+		return Outcome{State: fleet.Failed, Reason: fleet.CodeUnsafeTree, Message: j.r.clean(err.Error())}, nil
+	}
+	if err != nil {
+		return Outcome{}, err
+	}
+	return j.assess(ctx, co, change, res, round)
+}
+
+// goesOn says whether the agent can be asked again.
+func goesOn(res agent.Result) bool { return res.Done || res.Code == fleet.CodeTurns }
+
+// salvage takes what the agent has done so far, for people to look at, when an attempt breaks off in the middle. It outlives
+// the time limit for a moment, and nothing is done about what goes wrong. An attempt that was told to stop just stops.
+func (j *job) salvage(ctx context.Context, co *git.Checkout, out *Outcome) {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+	defer cancel()
+	change, err := co.Snapshot(ctx)
+	if err != nil || len(change.Files) == 0 {
+		return
+	}
+	if diff, err := co.Diff(ctx, change.Tree); err == nil {
+		out.Tree, out.Diff, out.Stat = change.Tree, diff, change.Stat
+	}
+}
+
+// trouble says why an agent failed, from whoever knows best: where a model did not answer, that is the gateway.
+func (j *job) trouble(res agent.Result) (fleet.Code, string) {
+	message := j.r.clean(res.Message)
+	if j.session == nil {
+		return res.Code, message
+	}
+	err := j.session.Trouble()
+	switch code := fleet.CodeOf(err); {
+	case err == nil:
+	case res.Code == fleet.CodeAgent, res.Code == fleet.CodeModel, res.Code == fleet.CodeModelBusy, res.Code == fleet.CodeBudget, res.Code == fleet.CodePolicy, res.Code == fleet.CodeInvalid:
+		return code, j.r.clean(err.Error())
+	case res.Code == fleet.CodeTimeout && code != fleet.CodeInternal:
+		return res.Code, message + "; before that, " + j.r.clean(err.Error())
+	}
+	return res.Code, message
 }
 
 // assess decides what a round's result is worth, and writes what is wrong with it into the round as feedback.
 func (j *job) assess(ctx context.Context, co *git.Checkout, change git.Change, res agent.Result, round *fleet.Round) (Outcome, error) {
 	out := Outcome{State: fleet.Failed, Tree: change.Tree, Stat: change.Stat}
 	if len(change.Files) == 0 {
-		switch {
-		case res.Done:
+		if res.Done {
 			out.State, out.Message = fleet.Unchanged, firstLine(round.Summary)
 			return out, nil
-		case res.Code == fleet.CodeTurns:
-			out.Reason, out.Message = res.Code, j.r.clean(res.Message)
-			round.Feedback = "You have changed nothing yet. Make the change now."
-			return out, nil
 		}
-		out.Reason, out.Message = res.Code, j.r.clean(res.Message)
+		if out.Reason, out.Message = j.trouble(res); goesOn(res) {
+			round.Feedback = "You have changed nothing yet. Make the change now."
+		}
 		return out, nil
 	}
 	var err error
 	if out.Diff, err = co.Diff(ctx, change.Tree); err != nil {
 		return out, err
 	}
-	if !res.Done && res.Code != fleet.CodeTurns {
-		out.Reason, out.Message = res.Code, j.r.clean(res.Message)
+	if !goesOn(res) {
+		out.Reason, out.Message = j.trouble(res)
 		return out, nil
 	}
-	// The guards are pure and free, so they look first: a diff that tampers is not worth a build.
+
+	// The guards are pure and free, so they look first; the verifiers run all the same, so that the agent hears of everything at once.
 	if round.Findings, err = j.guard(out.Diff); err != nil {
 		return out, err
 	}
@@ -112,24 +176,20 @@ func (j *job) assess(ctx context.Context, co *git.Checkout, change git.Change, r
 		return out, err
 	}
 	round.Report = &report
-	if !report.OK() {
-		if out.Reason == "" {
+	if out.Reason == "" {
+		if !report.OK() {
 			out.Reason, out.Message = fleet.CodeVerifyFailed, describeReport(report)
+		} else if code, why := unverified(report); code != "" {
+			out.Reason, out.Message = code, why
+			return out, nil // another round cannot mend that, so there is no feedback
 		}
-	} else if code, why := unverified(report); code != "" && out.Reason == "" {
-		out.Reason, out.Message = code, why
 	}
 	if out.Reason == "" && j.c.Judge.Mode != spec.JudgeOff {
-		verdict, err := j.judge(ctx, out.Diff, report, round.Findings)
-		if err != nil {
-			if fleet.CodeOf(err) == fleet.CodeInternal || ctx.Err() != nil || j.c.Judge.Mode == spec.JudgeEnforce {
-				return out, err
-			}
-			verdict = fleet.Verdict{Pass: true, Reasons: []string{"the judge could not be asked: " + j.r.clean(err.Error())}}
+		if round.Verdict, err = j.judge(ctx, out.Diff, report, round.Findings); err != nil {
+			return out, err
 		}
-		round.Verdict = &verdict
-		if !verdict.Pass && j.c.Judge.Mode == spec.JudgeEnforce {
-			out.Reason, out.Message = fleet.CodeVeto, firstLine(strings.Join(verdict.Reasons, "; "))
+		if v := round.Verdict; v != nil && !v.Pass && j.c.Judge.Mode == spec.JudgeEnforce {
+			out.Reason, out.Message = fleet.CodeVeto, firstLine(strings.Join(v.Reasons, "; "))
 		}
 	}
 	if out.Reason == "" {
@@ -167,7 +227,7 @@ func describeChecks(r fleet.Report) string {
 }
 
 func (j *job) guard(diff []byte) ([]fleet.Finding, error) {
-	return guard.Check(guard.Input{
+	findings, err := guard.Check(guard.Input{
 		Diff:          diff,
 		Base:          j.baseFile,
 		Allow:         j.c.Guard.Allow,
@@ -175,6 +235,11 @@ func (j *job) guard(diff []byte) ([]fleet.Finding, error) {
 		ComponentPath: j.o.Component.Path,
 		Prompt:        j.c.Change.Prompt,
 	})
+	for i := range findings {
+		f := &findings[i]
+		f.File, f.Message, f.Excerpt = j.r.clean(f.File), j.r.clean(f.Message), j.r.clean(f.Excerpt)
+	}
+	return findings, err
 }
 
 // baseFile reads a file of the base out of the mirror; nil when there is none, or it is too large to be compared.
@@ -186,7 +251,26 @@ func (j *job) baseFile(path string) []byte {
 	return data
 }
 
-func (j *job) judge(ctx context.Context, diff []byte, report fleet.Report, findings []fleet.Finding) (fleet.Verdict, error) {
+// judge asks for a verdict. Where the judge only advises, one that cannot be asked is no reason to fail: the verdict is nil.
+func (j *job) judge(ctx context.Context, diff []byte, report fleet.Report, findings []fleet.Finding) (*fleet.Verdict, error) {
+	v, err := j.ask(ctx, diff, report, findings)
+	if err != nil {
+		if fleet.CodeOf(err) == fleet.CodeInternal || ctx.Err() != nil || j.c.Judge.Mode == spec.JudgeEnforce {
+			return nil, err
+		}
+		fmt.Fprintf(&j.log, "the judge could not be asked: %v\n", err)
+		return nil, nil
+	}
+	for i := range v.Reasons {
+		v.Reasons[i] = j.r.clean(v.Reasons[i])
+	}
+	for i := range v.Outside {
+		v.Outside[i] = j.r.clean(v.Outside[i])
+	}
+	return &v, nil
+}
+
+func (j *job) ask(ctx context.Context, diff []byte, report fleet.Report, findings []fleet.Finding) (fleet.Verdict, error) {
 	asked, err := j.r.cfg.Judge(j.c.Judge.Model, j.session)
 	if err != nil {
 		return fleet.Verdict{}, err

@@ -47,6 +47,8 @@ type Config struct {
 	Limits sandbox.Limits
 	// Model is the agents' model where the campaign names none.
 	Model string
+	// JudgeModel is the judge's model where the campaign names none. "" when Judge alone knows.
+	JudgeModel string
 	// VerifyCommand is what an agent runs inside its sandbox to verify its own work; the plan's path is added.
 	VerifyCommand []string
 	// Redact removes secrets from what is kept.
@@ -87,25 +89,38 @@ type job struct {
 	session   *gateway.Session
 	log       bytes.Buffer
 	script    bytes.Buffer // transcript
+	last      *fleet.Round
 	usage     *counter
 }
 
 // Attempt makes one attempt. An error means that the machine is broken or ctx ended; everything else is in the outcome.
-func (r *Runner) Attempt(ctx context.Context, o Order) (Outcome, error) {
+func (r *Runner) Attempt(ctx context.Context, o Order) (out Outcome, err error) {
 	j := &job{r: r, o: o, c: o.Campaign, usage: &counter{meter: o.Meter}}
 	limited, cancel := context.WithTimeout(ctx, j.c.Limits.Wall)
 	defer cancel()
-	out, err := j.run(limited)
+	out, err = j.run(limited)
 	out.Usage, out.Base, out.AgentVersion = j.usage.total(), j.base, j.version
 	out.Records = j.records()
+	defer func() {
+		if out.State == fleet.Failed && r.cfg.Redact != nil { // only looked at, never applied
+			out.Diff = r.cfg.Redact.Bytes(out.Diff)
+		}
+	}()
 	if err == nil {
 		return out, nil
+	}
+	if r.cfg.Redact != nil {
+		err = r.cfg.Redact.Error(err)
 	}
 	if ctx.Err() != nil {
 		return out, err
 	}
 	if limited.Err() != nil {
-		err = &fleet.Error{Code: fleet.CodeTimeout, Message: fmt.Sprintf("the attempt took longer than %s", j.c.Limits.Wall)}
+		slow := fleet.Errorf(fleet.CodeTimeout, "the attempt took longer than %s", j.c.Limits.Wall)
+		if j.session != nil && j.session.Trouble() != nil {
+			slow.Message += "; before that, " + j.session.Trouble().Error()
+		}
+		err = slow
 	}
 	var e *fleet.Error
 	if !errors.As(err, &e) {
@@ -144,7 +159,7 @@ func (j *job) run(ctx context.Context) (Outcome, error) {
 	}
 	out, err := j.rounds(ctx)
 	if err == nil && (out.State == fleet.Ready || out.State == fleet.Unchanged) {
-		out.Memo = key
+		out.Memo, out.Last = key, j.last
 	}
 	return out, err
 }
@@ -165,7 +180,7 @@ func (r *Runner) version(ctx context.Context, a agent.Agent) (string, error) {
 
 // key names everything that the result depends on.
 func (j *job) key() string {
-	data, err := json.Marshal([]any{j.base.Tree, j.o.Component, j.c.ChangeHash(), j.c.Change.Agent, j.version, j.r.model(j.c), j.o.Feedback})
+	data, err := json.Marshal([]any{j.base.Tree, j.o.Component, j.c.ChangeHash(), j.c.Change.Agent, j.version, j.r.model(j.c), j.r.cfg.JudgeModel, j.o.Feedback})
 	if err != nil { // plain data always marshals
 		panic(err)
 	}
@@ -190,7 +205,7 @@ func (j *job) recall(ctx context.Context, key string) (Outcome, bool, error) {
 	if err := json.Unmarshal([]byte(text), &m); err != nil {
 		return Outcome{}, false, nil // written by another version: make the attempt
 	}
-	out := Outcome{State: m.State, Reason: m.Reason, Message: m.Message, Tree: m.Tree, Stat: m.Stat, Remembered: true}
+	out := Outcome{State: m.State, Reason: m.Reason, Message: m.Message, Tree: m.Tree, Stat: m.Stat, Remembered: true, Last: m.Last}
 	if m.DiffKey != "" {
 		if out.Diff, err = j.o.Memory.Record(ctx, m.DiffKey); err != nil {
 			return Outcome{}, false, nil // the record is gone: make the attempt

@@ -1,6 +1,7 @@
 package attempt
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -37,9 +38,30 @@ func (j *job) openDoor(ctx context.Context) error {
 	if j.r.cfg.Gateway == nil {
 		return &fleet.Error{Code: fleet.CodeNotReady, Message: "this needs a model, and none is set up", Hint: "set ANTHROPIC_API_KEY or OPENAI_API_KEY, or name a local endpoint; gaggle doctor says what it sees"}
 	}
-	s, err := j.r.cfg.Gateway.Open(ctx, gateway.SessionConfig{Socket: j.path("door.sock"), Meter: j.usage, Transcript: &j.script, Egress: j.c.Change.Egress})
+	s, err := j.r.cfg.Gateway.Open(ctx, gateway.SessionConfig{Socket: j.path("door.sock"), Meter: j.usage, Transcript: &j.script, Models: j.models(), Egress: j.c.Change.Egress})
 	j.session = s
 	return err
+}
+
+// models lists what the attempt may ask for, so that what it costs is what the campaign says. Empty, for any, where the
+// names are not known beforehand: Claude Code takes names that only it can resolve.
+func (j *job) models() []string {
+	var all []string
+	if j.c.Change.Agent != spec.AgentScript {
+		m := j.r.model(j.c)
+		if m == "" || j.c.Change.Agent == spec.AgentClaude {
+			return nil
+		}
+		all = append(all, m)
+	}
+	if j.c.Judge.Mode != spec.JudgeOff {
+		m := cmp.Or(j.c.Judge.Model, j.r.cfg.JudgeModel)
+		if m == "" {
+			return nil
+		}
+		all = append(all, m)
+	}
+	return all
 }
 
 func (j *job) door(needed bool) string {
@@ -69,6 +91,9 @@ func (j *job) plan(ctx context.Context, co *git.Checkout) (err error) {
 	}
 	defer root.Close()
 	j.verifiers = verify.For(root.FS(), j.o.Component.Path, settings)
+	if err := co.Exclude(verify.ScratchPatterns(j.verifiers)); err != nil {
+		return err
+	}
 	if j.c.Change.Agent == spec.AgentScript {
 		return nil // the base is verified once it is known that there is a change
 	}
@@ -132,8 +157,8 @@ func (j *job) verify(ctx context.Context, diff []byte) (fleet.Report, error) {
 	if err := j.verifyBase(ctx); err != nil {
 		return fleet.Report{}, err
 	}
-	return j.inCheckout(ctx, "verify", diff, func(exec boxed) (fleet.Report, error) {
-		return verify.After(ctx, exec, j.verifiers, *j.before, true)
+	return j.inCheckout(ctx, "verify", diff, func(box sandbox.Spec) (fleet.Report, error) {
+		return verify.After(ctx, j.r.exec(box), j.verifiers, *j.before, true)
 	})
 }
 
@@ -161,11 +186,11 @@ func (j *job) verifyBase(ctx context.Context) error {
 			return nil
 		}
 	}
-	report, err := j.inCheckout(ctx, "base", nil, func(exec boxed) (fleet.Report, error) {
-		if err := j.r.warm(ctx, exec.spec.Work, j.o.Repository.Name, j.dir, j.verifiers, j.limits()); err != nil {
+	report, err := j.inCheckout(ctx, "base", nil, func(box sandbox.Spec) (fleet.Report, error) {
+		if err := j.r.warm(ctx, box.Work, j.o.Repository.Name, j.dir, j.verifiers, j.limits()); err != nil {
 			return fleet.Report{}, err
 		}
-		return verify.Run(ctx, exec, j.verifiers)
+		return verify.Run(ctx, j.r.exec(box), j.verifiers)
 	})
 	if err != nil {
 		return err
@@ -187,8 +212,8 @@ func (r *Runner) lockBase(key string) *sync.Mutex {
 	return r.bases[key]
 }
 
-// inCheckout runs do with an Exec over a fresh checkout of the base, with the diff applied.
-func (j *job) inCheckout(ctx context.Context, name string, diff []byte, do func(boxed) (fleet.Report, error)) (fleet.Report, error) {
+// inCheckout runs do with a sandbox over a fresh checkout of the base, with the diff applied.
+func (j *job) inCheckout(ctx context.Context, name string, diff []byte, do func(sandbox.Spec) (fleet.Report, error)) (fleet.Report, error) {
 	co, err := j.r.cfg.Git.Checkout(ctx, j.o.Repository, j.base.Commit, j.path(name))
 	if err != nil {
 		return fleet.Report{}, err
@@ -215,7 +240,12 @@ func (j *job) inCheckout(ctx context.Context, name string, diff []byte, do func(
 	}
 	access.Give(&box)
 	throughDoor(&box)
-	return do(boxed{j.r.cfg.Sandbox, box})
+	return do(box)
+}
+
+// exec runs verifiers' commands in a sandbox.
+func (r *Runner) exec(box sandbox.Spec) verify.Exec {
+	return discreet{verify.InSandbox{Sandbox: r.cfg.Sandbox, Spec: box}, r}
 }
 
 func diskError(err error) error {

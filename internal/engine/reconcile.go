@@ -215,6 +215,9 @@ func (e *Engine) settle(ctx context.Context, h *hold, t fleet.Target, a fleet.At
 	if out.Usage.Calls > 0 {
 		a.Usage = out.Usage
 	}
+	if out.Remembered && out.Last != nil {
+		a.Rounds = []fleet.Round{*out.Last} // the pull request says what was verified, whenever that was
+	}
 	t.Usage.Merge(a.Usage)
 	move := store.Move{To: out.State, Actor: e.cfg.Actor, Reason: out.Reason, Message: out.Message}
 	switch {

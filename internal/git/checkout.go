@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"gaggle/internal/fleet"
@@ -26,6 +27,7 @@ type Checkout struct {
 	gitDir  string // git's own, outside the agent's reach
 	current string // tree that the index holds
 	last    diffed // what Snapshot last compared
+	exclude []byte // what info/exclude holds
 }
 
 // Checkout makes a work tree of a commit in dir/tree, with everything of git's own beside it. What an earlier,
@@ -88,7 +90,10 @@ func (c *Checkout) fill(ctx context.Context) error {
 	if err := c.settle(ctx); err != nil {
 		return diskError(err, "the checkout cannot be made")
 	}
-	return c.throwaway()
+	if err := c.throwaway(); err != nil || c.exclude == nil {
+		return err
+	}
+	return diskError(c.writeExclude(), "the checkout's exclude file cannot be written")
 }
 
 // settle makes the index younger than every file that it lists. Times advance in ticks of some milliseconds, and a
@@ -172,6 +177,23 @@ func applyError(err error) error {
 		return &fleet.Error{Code: fleet.CodeMergeConflict, Message: "the diff does not apply to the base", Hint: "the base moved: run the target again", Err: err}
 	}
 	return err
+}
+
+// Exclude keeps new files that match from being taken into a snapshot, as if the repository's own .gitignore named them
+// last; files of the base are not concerned. The patterns replace those of an earlier call. To be called before an
+// agent has had the work tree.
+func (c *Checkout) Exclude(patterns []string) error {
+	c.exclude = []byte(strings.Join(patterns, "\n") + "\n")
+	return diskError(c.writeExclude(), "the checkout's exclude file cannot be written")
+}
+
+func (c *Checkout) writeExclude() error {
+	for _, dir := range []string{c.gitDir, filepath.Join(c.Tree, ".git")} {
+		if err := os.WriteFile(filepath.Join(dir, "info", "exclude"), c.exclude, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Close removes the work tree and all that belongs to it.

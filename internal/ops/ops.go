@@ -147,7 +147,7 @@ func (o *Ops) runner(ctx context.Context) (*attempt.Runner, error) {
 	}
 	return attempt.New(attempt.Config{
 		Git: o.git, Sandbox: box, Gateway: door, Agents: agents, Judge: o.cfg.Models.judge,
-		Caches: sandbox.Caches{Dir: filepath.Join(o.cfg.Data, "cache")}, Registries: func(ctx context.Context) []string { return registries(ctx, o.cfg.Registries) }, WorkDir: work, Model: o.cfg.Models.Model, VerifyCommand: o.cfg.VerifyCommand, Redact: o.redact,
+		Caches: sandbox.Caches{Dir: filepath.Join(o.cfg.Data, "cache")}, Registries: func(ctx context.Context) []string { return registries(ctx, o.cfg.Registries) }, WorkDir: work, Model: o.cfg.Models.Model, JudgeModel: o.cfg.Models.Judge, VerifyCommand: o.cfg.VerifyCommand, Redact: o.redact,
 	}), nil
 }
 

@@ -75,6 +75,8 @@ func writeChecks(b *strings.Builder, c *spec.Campaign, a fleet.Attempt) {
 		}
 	case c.Judge.Mode == spec.JudgeOff:
 		b.WriteString("- judge: not asked\n")
+	default:
+		b.WriteString("- judge (advice only): **could not be asked**\n")
 	}
 	if n := len(a.Rounds); n > 1 {
 		fmt.Fprintf(b, "- %d rounds\n", n)
