@@ -125,11 +125,14 @@ func TestAGuardFindingIsFedBack(t *testing.T) {
 // What failed before the change in the same way is not blamed on it, and what is new is.
 func TestWhatFailedBeforeIsNotBlamed(t *testing.T) {
 	b := newBench(t, sandbox.None, pond, "")
-	out := b.try(b.campaign(replace(manual("echo c.md:1: it was broken already; exit 1"))))
+	out := b.try(b.campaign(replace(manual("echo c.md:1: it was broken already; exit 1", "true"))))
 	b.expect(out, fleet.Ready, "", 1)
 	if got := b.rounds[0].Report.Checks[0].Outcome; got != fleet.FailedBefore {
 		t.Errorf("%s", got)
 	}
+	// Where nothing at all passes, nothing vouches for the change.
+	out = b.try(b.campaign(replace(manual("echo c.md:1: it was broken already; exit 1"))))
+	b.expect(out, fleet.Failed, fleet.CodeUnverified, 1)
 	out = b.try(b.campaign("limits: {rounds: 2}\n" + replace(manual("echo c.md:1: it was broken already; ! grep -q right a.txt || echo a.txt:1: right is wrong; exit 1"))))
 	if out.State != fleet.Failed || out.Reason != fleet.CodeVerifyFailed {
 		t.Fatalf("%+v", out)
