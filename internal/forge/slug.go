@@ -32,16 +32,3 @@ func Slug(repo fleet.Repository, under string) (string, error) {
 	}
 	return path, nil
 }
-
-// Clip shortens a text to what a host takes, and says so at its end.
-func Clip(text string, characters int) string {
-	if len(text) <= characters {
-		return text
-	}
-	runes := []rune(text)
-	if len(runes) <= characters {
-		return text
-	}
-	const note = "\n\n(cut short: the forge takes no more)"
-	return string(runes[:characters-len(note)]) + note
-}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -164,16 +163,4 @@ func requested(p *gh.PullRequest) []string {
 		all = append(all, "team/"+t.GetSlug())
 	}
 	return all
-}
-
-// missingFrom are those of more that have lacks.
-func missingFrom(have, more []string) []string {
-	var out []string
-	for _, m := range more {
-		same := func(h string) bool { return strings.EqualFold(h, m) }
-		if m = strings.TrimSpace(m); m != "" && !slices.ContainsFunc(have, same) && !slices.ContainsFunc(out, same) {
-			out = append(out, m)
-		}
-	}
-	return out
 }

@@ -144,7 +144,7 @@ func (f *Forge) update(ctx context.Context, spec forge.PullSpec, owner, name str
 // dress adds the labels and reviewers that are missing.
 func (f *Forge) dress(ctx context.Context, spec forge.PullSpec, owner, name string, p *gh.PullRequest, known bool) (forge.Pull, error) {
 	pull := toPull(spec.Repo, p)
-	if labels := missingFrom(pull.Labels, spec.Labels); len(labels) > 0 {
+	if labels := forge.Lacking(pull.Labels, spec.Labels); len(labels) > 0 {
 		all, _, err := f.api.Issues.AddLabelsToIssue(ctx, owner, name, pull.Number, labels)
 		if err = transport.Error(ctx, err); err != nil {
 			return forge.Pull{}, err
@@ -154,7 +154,7 @@ func (f *Forge) dress(ctx context.Context, spec forge.PullSpec, owner, name stri
 			pull.Labels = append(pull.Labels, l.GetName())
 		}
 	}
-	wanted := missingFrom(append(pull.Reviewers, pull.Author), spec.Reviewers) // GitHub asks nobody to review their own
+	wanted := forge.Lacking(append(pull.Reviewers, pull.Author), spec.Reviewers) // GitHub asks nobody to review their own
 	if known && len(wanted) > 0 {
 		// Who has reviewed is no longer requested, and is not to be asked again.
 		reviews, _, err := f.api.PullRequests.ListReviews(ctx, owner, name, pull.Number, &gh.ListOptions{PerPage: 100})
@@ -165,7 +165,7 @@ func (f *Forge) dress(ctx context.Context, spec forge.PullSpec, owner, name stri
 		for _, r := range reviews {
 			done = append(done, r.GetUser().GetLogin())
 		}
-		wanted = missingFrom(done, wanted)
+		wanted = forge.Lacking(done, wanted)
 	}
 	if len(wanted) == 0 {
 		return pull, nil

@@ -1,0 +1,7 @@
+// Package gitea is the driver for Gitea and Forgejo.
+//
+// Servers cap pages at what they like (50 unless set otherwise), so every list follows Link, or X-Total-Count where there
+// is none, and never takes a short page for the last one. A draft is a title that begins with "WIP:". Labels have numbers,
+// which are looked up once for each repository. A token needs the scopes write:repository, write:issue, read:user
+// and read:organization.
+package gitea
