@@ -7,6 +7,7 @@ import (
 	"maps"
 	"path"
 	"path/filepath"
+	"slices"
 
 	"gaggle/internal/fleet"
 	"gaggle/internal/gateway"
@@ -27,7 +28,7 @@ func (r *Runner) warm(ctx context.Context, work, repository, folder string, veri
 	}
 	spec := sandbox.Spec{Work: work, Limits: limits, Stdout: io.Discard, Stderr: io.Discard}
 	steps := verify.WarmSteps(verifiers)
-	if hosts := r.hosts(ctx, len(steps) > 0); r.cfg.Gateway != nil && len(hosts) > 0 {
+	if hosts := r.hosts(ctx, slices.ContainsFunc(steps, func(s verify.Step) bool { return !s.Local })); r.cfg.Gateway != nil && len(hosts) > 0 {
 		spec.Door = filepath.Join(folder, "registries.sock")
 		session, err := r.cfg.Gateway.Open(ctx, gateway.SessionConfig{Socket: spec.Door, Meter: noMoney{}, Egress: hosts, Private: hosts}) // a registry that this machine is set up with may be in its own network
 		if err != nil {
@@ -46,27 +47,16 @@ func (r *Runner) warm(ctx context.Context, work, repository, folder string, veri
 		}
 		return err
 	}
-	if spec.Door != "" {
-		for _, step := range steps {
-			access := shared
-			if step.Executes {
-				access = private
-			}
-			if err := run(access, step); err != nil {
-				return err
-			}
-		}
-	}
-	// Compiling runs nothing of what is compiled (Go's security policy counts anything else as a vulnerability), so the
-	// compiled dependencies may be shared too.
-	for _, v := range verifiers {
-		if v.Tool != "go" || v.Kind != verify.Test {
+	for _, step := range steps {
+		if spec.Door == "" && !step.Local {
 			continue
 		}
-		for _, argv := range [][]string{{"go", "vet", "./..."}, {"go", "build", "./..."}, {"go", "test", "-run", "^$", "-exec", "true", "./..."}} {
-			if err := run(shared, verify.Step{Argv: argv, Dir: v.Dir}); err != nil {
-				return err
-			}
+		access := shared
+		if step.Executes {
+			access = private
+		}
+		if err := run(access, step); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -47,7 +47,7 @@ func (t *tree) golang(at, want string) []Verifier {
 	})
 	for _, m := range all {
 		var warm []Step
-		if !m.vendored {
+		if !m.vendored && t.needsModules(m.dir) {
 			// Runs nothing of the repository; a newer toolchain that go.mod asks for comes from the module proxy, verified.
 			warm = []Step{{Argv: []string{"go", "mod", "download"}, Dir: m.dir, Cache: "go"}}
 		}
@@ -66,6 +66,15 @@ func (t *tree) golang(at, want string) []Verifier {
 		add("go test", Test, "go", "test", "-vet=off", goTimeout(DefaultTimeout))
 	}
 	return found
+}
+
+// needsModules says whether a module, or a workspace, names modules to fetch. What cannot be read may.
+func (t *tree) needsModules(dir string) bool {
+	if t.has(path.Join(dir, "go.work")) {
+		return true
+	}
+	mod, err := modfile.ParseLax("go.mod", t.read(path.Join(dir, "go.mod")), nil)
+	return err != nil || len(mod.Require) > 0
 }
 
 // workspace reads the modules that a go.work names and that are there, as patterns from its folder.

@@ -133,7 +133,7 @@ func TestWarmStepsSayWhatTheyExecute(t *testing.T) {
 		want     string
 		executes bool
 	}{
-		{"Go", map[string]string{"go.mod": "module a\n"}, "go mod download", false},
+		{"Go", map[string]string{"go.mod": "module a\nrequire example.com/y v1.0.0\n"}, "go mod download", false},
 		{"npm", map[string]string{"package.json": scripts, "package-lock.json": "{}"}, "npm ci --ignore-scripts --prefer-offline --no-audit --no-fund", false},
 		{"npm with a git of its own", map[string]string{"package.json": scripts, ".npmrc": "registry=https://example.org\n git = ./evil.sh\n", "package-lock.json": "{}"}, "npm ci --ignore-scripts --prefer-offline --no-audit --no-fund", true},
 		{"pnpm", map[string]string{"package.json": scripts, "pnpm-lock.yaml": ""}, "pnpm install --ignore-scripts --prefer-offline --frozen-lockfile", false},
