@@ -1,0 +1,26 @@
+package spec
+
+// Key is a key of a campaign file or of a repository's settings, as documentation shows it.
+type Key struct {
+	Path     string // dotted, such as "limits.rounds"
+	Default  string // written as in a file; "" for none
+	Required bool   // where the mapping that holds it is there
+	Values   []string
+	Doc      string
+}
+
+// Keys lists the keys of a campaign file in the table's order.
+func Keys() []Key {
+	return keysOf(campaignFields(&Campaign{}, &header{}, &scripts{}, &guards{}))
+}
+
+// RepositoryKeys lists the keys of a repository's .gaggle.yaml.
+func RepositoryKeys() []Key { return keysOf(repositoryFields(&RepoConfig{}, &header{})) }
+
+func keysOf(fields []field) []Key {
+	keys := make([]Key, len(fields))
+	for i, f := range fields {
+		keys[i] = Key{Path: f.path, Default: f.def, Required: f.must, Values: f.oneOf, Doc: f.doc}
+	}
+	return keys
+}
