@@ -1,0 +1,202 @@
+package gitlab
+
+import (
+	"context"
+	"iter"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	sdk "gitlab.com/gitlab-org/api/client-go/v2"
+
+	"gaggle/internal/fleet"
+	"gaggle/internal/forge"
+	"gaggle/internal/forge/transport"
+)
+
+// following moves on to the next page, where the server names one; a number of pages it leaves out for long lists.
+func following(opt *sdk.ListOptions, resp *sdk.Response) bool {
+	opt.Page = resp.NextPage
+	return resp.NextPage > 0
+}
+
+// pathOf is the project's path in a full reference such as "group/project!5".
+func pathOf(m *sdk.BasicMergeRequest) string {
+	if m.References == nil {
+		return ""
+	}
+	path, _, _ := strings.Cut(m.References.Full, "!")
+	return path
+}
+
+// List implements forge.Lister. Without a repository it lists those that the credential's account made.
+func (f *Forge) List(ctx context.Context, repo *fleet.Repository, states ...forge.State) iter.Seq2[forge.Pull, error] {
+	wanted := func(p forge.Pull) bool { return len(states) == 0 || slices.Contains(states, p.State) }
+	state := "all"
+	if slices.Equal(states, []forge.State{forge.StateOpen}) {
+		state = "opened"
+	}
+	if repo == nil {
+		return func(yield func(forge.Pull, error) bool) {
+			for m, err := range f.mine(ctx, state, nil) {
+				if err != nil {
+					yield(forge.Pull{}, err)
+					return
+				}
+				if p := toPull(pathOf(m), m); wanted(p) && !yield(p, nil) {
+					return
+				}
+			}
+		}
+	}
+	return func(yield func(forge.Pull, error) bool) {
+		pid, _, err := f.project(*repo)
+		if err != nil {
+			yield(forge.Pull{}, err)
+			return
+		}
+		opt := &sdk.ListProjectMergeRequestsOptions{State: &state, OrderBy: sdk.Ptr("created_at"), Sort: sdk.Ptr("desc"), ListOptions: sdk.ListOptions{PerPage: 100}}
+		for {
+			list, resp, err := f.api.MergeRequests.ListProjectMergeRequests(pid, opt, sdk.WithContext(ctx))
+			if err = transport.Error(ctx, err); err != nil {
+				yield(forge.Pull{}, f.missing(ctx, *repo, err, err))
+				return
+			}
+			for _, m := range list {
+				if p := toPull(repo.Name, m); wanted(p) && !yield(p, nil) {
+					return
+				}
+			}
+			if !following(&opt.ListOptions, resp) {
+				return
+			}
+		}
+	}
+}
+
+// mine yields the merge requests that the account made, of the whole server, newest first.
+func (f *Forge) mine(ctx context.Context, state string, since *time.Time) iter.Seq2[*sdk.BasicMergeRequest, error] {
+	return func(yield func(*sdk.BasicMergeRequest, error) bool) {
+		opt := &sdk.ListMergeRequestsOptions{Scope: sdk.Ptr("created_by_me"), State: &state, OrderBy: sdk.Ptr("created_at"), Sort: sdk.Ptr("desc"), UpdatedAfter: since, ListOptions: sdk.ListOptions{PerPage: 100}}
+		for {
+			list, resp, err := f.api.MergeRequests.ListMergeRequests(opt, sdk.WithContext(ctx))
+			if err = transport.Error(ctx, err); err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, m := range list {
+				if !yield(m, nil) {
+					return
+				}
+			}
+			if !following(&opt.ListOptions, resp) {
+				return
+			}
+		}
+	}
+}
+
+// Follow implements forge.Follower: a call for each hundred that changed, however many are followed.
+func (f *Forge) Follow(ctx context.Context, among []forge.PullRef, since time.Time) iter.Seq2[forge.Pull, error] {
+	return func(yield func(forge.Pull, error) bool) {
+		left := map[string]forge.PullRef{}
+		for _, ref := range among {
+			slug, err := forge.Slug(ref.Repo, f.site.Path)
+			if err != nil {
+				if !yield(forge.Pull{Repository: ref.Repo.Name, Number: ref.Number}, err) {
+					return
+				}
+				continue
+			}
+			left[strings.ToLower(slug)+"!"+strconv.Itoa(ref.Number)] = ref
+		}
+		var from *time.Time
+		if !since.IsZero() {
+			from = sdk.Ptr(since.Add(-5 * time.Second))
+		}
+		for m, err := range f.mine(ctx, "all", from) {
+			if err != nil {
+				yield(forge.Pull{}, err)
+				return
+			}
+			number := "!" + strconv.FormatInt(m.IID, 10)
+			key := strings.ToLower(pathOf(m)) + number
+			ref, ok := left[key]
+			if !ok { // a project that moved is listed under its new path
+				f.mu.Lock()
+				key = f.slugs[m.ProjectID] + number
+				f.mu.Unlock()
+				ref, ok = left[key]
+			}
+			if !ok {
+				continue
+			}
+			delete(left, key)
+			if !yield(toPull(ref.Repo.Name, m), nil) {
+				return
+			}
+		}
+		if from != nil {
+			return
+		}
+		for _, ref := range left { // made by another account, or gone
+			p, err := f.Get(ctx, ref.Repo, ref.Number)
+			if err != nil {
+				p = forge.Pull{Repository: ref.Repo.Name, Number: ref.Number}
+			}
+			if !yield(p, err) {
+				return
+			}
+		}
+	}
+}
+
+// Discover implements forge.Discoverer: a call for each hundred projects of a group with all its subgroups, or of a user.
+// GitLab names no heads in its lists.
+func (f *Forge) Discover(ctx context.Context, scope forge.Scope) iter.Seq2[fleet.Repository, error] {
+	return func(yield func(fleet.Repository, error) bool) {
+		pages := sdk.ListOptions{PerPage: 100, Page: 1}
+		user := false
+		for {
+			var list []*sdk.Project
+			var resp *sdk.Response
+			var err error
+			if user {
+				list, resp, err = f.api.Projects.ListUserProjects(scope.Owner, &sdk.ListProjectsOptions{ListOptions: pages, OrderBy: sdk.Ptr("id"), Sort: sdk.Ptr("asc")}, sdk.WithContext(ctx))
+			} else {
+				opt := &sdk.ListGroupProjectsOptions{ListOptions: pages, IncludeSubGroups: sdk.Ptr(true), WithShared: sdk.Ptr(false), OrderBy: sdk.Ptr("id"), Sort: sdk.Ptr("asc")}
+				if !scope.Archived {
+					opt.Archived = sdk.Ptr(false)
+				}
+				list, resp, err = f.api.Groups.ListGroupProjects(scope.Owner, opt, sdk.WithContext(ctx))
+			}
+			err = transport.Error(ctx, err)
+			if transport.StatusOf(err) == http.StatusNotFound && !user && !strings.Contains(scope.Owner, "/") {
+				user = true
+				continue
+			}
+			if transport.StatusOf(err) == http.StatusNotFound {
+				err = &fleet.Error{Code: fleet.CodeNotFound, Message: "GitLab knows no group or user " + scope.Owner, Hint: "the credential may also lack the right to see it"}
+			}
+			if err != nil {
+				yield(fleet.Repository{}, err)
+				return
+			}
+			for _, p := range list {
+				t := forge.Traits{Archived: p.Archived, Fork: p.ForkedFromProject != nil, Topics: p.Topics, Visibility: string(p.Visibility)}
+				if p.Statistics != nil {
+					t.Size = p.Statistics.RepositorySize
+				}
+				r := fleet.Repository{Name: p.PathWithNamespace, URL: f.site.String() + "/" + p.PathWithNamespace + ".git", Forge: f.site.Host, DefaultBranch: p.DefaultBranch, Archived: p.Archived}
+				if scope.Takes(t) && !yield(r, nil) {
+					return
+				}
+			}
+			if !following(&pages, resp) {
+				return
+			}
+		}
+	}
+}

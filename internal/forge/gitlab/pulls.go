@@ -1,0 +1,306 @@
+package gitlab
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	sdk "gitlab.com/gitlab-org/api/client-go/v2"
+
+	"gaggle/internal/fleet"
+	"gaggle/internal/forge"
+	"gaggle/internal/forge/transport"
+)
+
+// most is GitLab's limit on the length of a description, in characters.
+const most = 1 << 20
+
+// Find implements forge.Forge.
+func (f *Forge) Find(ctx context.Context, repo fleet.Repository, branch string) (forge.Pull, error) {
+	m, err := f.find(ctx, repo, branch)
+	if err != nil {
+		return forge.Pull{}, err
+	}
+	if m == nil {
+		return forge.Pull{}, forge.NotFound(repo, "with head "+branch)
+	}
+	return toPull(repo.Name, m), nil
+}
+
+// find returns the open merge request with that head, or else the newest; nil when there is none.
+func (f *Forge) find(ctx context.Context, repo fleet.Repository, branch string) (*sdk.BasicMergeRequest, error) {
+	pid, slug, err := f.project(repo)
+	if err != nil {
+		return nil, err
+	}
+	list, _, err := f.api.MergeRequests.ListProjectMergeRequests(pid, &sdk.ListProjectMergeRequestsOptions{
+		SourceBranch: &branch, State: sdk.Ptr("all"), OrderBy: sdk.Ptr("created_at"), Sort: sdk.Ptr("desc"), ListOptions: sdk.ListOptions{PerPage: 20},
+	}, sdk.WithContext(ctx))
+	if err = transport.Error(ctx, err); err != nil {
+		return nil, f.missing(ctx, repo, err, forge.NotFound(repo, "with head "+branch))
+	}
+	list = slices.DeleteFunc(list, func(m *sdk.BasicMergeRequest) bool {
+		return m.SourceBranch != branch || m.SourceProjectID != m.TargetProjectID
+	})
+	if len(list) == 0 {
+		return nil, nil
+	}
+	f.mu.Lock()
+	f.slugs[list[0].ProjectID] = strings.ToLower(slug)
+	f.mu.Unlock()
+	if i := slices.IndexFunc(list, func(m *sdk.BasicMergeRequest) bool { return m.State == "opened" }); i >= 0 {
+		return list[i], nil
+	}
+	return list[0], nil
+}
+
+// Open implements forge.Forge. A reviewer whom GitLab does not know is left out, as the returned merge request shows.
+// GitLab refuses a second one with the same head and target, so it is not asked first.
+func (f *Forge) Open(ctx context.Context, spec forge.PullSpec) (forge.Pull, error) {
+	spec.Title = strings.TrimSpace(spec.Title)
+	if spec.BaseBranch == "" {
+		spec.BaseBranch = spec.Repo.DefaultBranch
+	}
+	if spec.Title == "" || spec.HeadBranch == "" || spec.BaseBranch == "" || spec.HeadBranch == spec.BaseBranch {
+		return forge.Pull{}, fleet.Errorf(fleet.CodeInvalid, "a pull request needs a title, a head branch and another base branch")
+	}
+	spec.Body = forge.Clip(spec.Body, most)
+	reviewers, err := f.userIDs(ctx, spec.Reviewers)
+	if err != nil {
+		return forge.Pull{}, err
+	}
+	title := spec.Title
+	if spec.Draft {
+		title = "Draft: " + title
+	}
+	opt := &sdk.CreateMergeRequestOptions{Title: &title, Description: &spec.Body, SourceBranch: &spec.HeadBranch, TargetBranch: &spec.BaseBranch, ReviewerIDs: &reviewers}
+	if len(spec.Labels) > 0 {
+		opt.Labels = sdk.Ptr(sdk.LabelOptions(spec.Labels))
+	}
+	var m *sdk.MergeRequest
+	err = f.change(ctx, spec.Repo, func(pid any) (err error) {
+		m, _, err = f.api.MergeRequests.CreateMergeRequest(pid, opt, sdk.WithContext(ctx))
+		return err
+	})
+	switch status := transport.StatusOf(err); {
+	case err == nil:
+		if _, slug, err := f.project(spec.Repo); err == nil {
+			f.mu.Lock()
+			f.slugs[m.ProjectID] = strings.ToLower(slug)
+			f.mu.Unlock()
+		}
+		return f.notEmpty(ctx, spec, m)
+	case status == http.StatusConflict || transport.Says(err, "already exists"):
+		found, err := f.find(ctx, spec.Repo, spec.HeadBranch)
+		if err != nil {
+			return forge.Pull{}, err
+		}
+		if found == nil || found.State != "opened" {
+			return forge.Pull{}, fleet.Errorf(fleet.CodeConflict, "a pull request with head %s came and went", spec.HeadBranch)
+		}
+		return f.update(ctx, spec, found, reviewers)
+	case transport.Says(err, "source_branch", "source branch", "target_branch", "target branch"):
+		return forge.Pull{}, &fleet.Error{Code: fleet.CodeNotFound, Message: "repository " + spec.Repo.Name + " lacks branch " + spec.HeadBranch + " or " + spec.BaseBranch, Err: err}
+	}
+	return forge.Pull{}, f.missing(ctx, spec.Repo, err, fleet.Errorf(fleet.CodeForgeAuth, "the credential may not open merge requests in %s", spec.Repo.Name))
+}
+
+// notEmpty closes a merge request again that changes nothing.
+func (f *Forge) notEmpty(ctx context.Context, spec forge.PullSpec, m *sdk.MergeRequest) (forge.Pull, error) {
+	if refs := m.DiffRefs; refs.HeadSha == "" || refs.BaseSha != refs.HeadSha {
+		return toPull(spec.Repo.Name, &m.BasicMergeRequest), nil
+	}
+	if err := f.Close(ctx, spec.Repo, int(m.IID), ""); err != nil {
+		return forge.Pull{}, err
+	}
+	return forge.Pull{}, fleet.Errorf(fleet.CodeForge, "branch %s has no commit that %s lacks", spec.HeadBranch, spec.BaseBranch)
+}
+
+// update brings an open merge request up to the spec in one call, and makes none where nothing differs.
+func (f *Forge) update(ctx context.Context, spec forge.PullSpec, m *sdk.BasicMergeRequest, reviewers []int64) (forge.Pull, error) {
+	now := toPull(spec.Repo.Name, m)
+	opt, differs := &sdk.UpdateMergeRequestOptions{}, false
+	if now.Title != spec.Title || now.Body != spec.Body || now.BaseBranch != spec.BaseBranch {
+		title := spec.Title
+		if now.Draft {
+			title = "Draft: " + title
+		}
+		opt.Title, opt.Description, opt.TargetBranch, differs = &title, &spec.Body, &spec.BaseBranch, true
+	}
+	if labels := forge.Lacking(now.Labels, spec.Labels); len(labels) > 0 {
+		opt.AddLabels, differs = sdk.Ptr(sdk.LabelOptions(labels)), true
+	}
+	var all []int64
+	for _, r := range m.Reviewers {
+		all = append(all, r.ID)
+	}
+	asked := len(all)
+	for _, id := range reviewers {
+		if !slices.Contains(all, id) {
+			all = append(all, id)
+		}
+	}
+	if len(all) > asked {
+		opt.ReviewerIDs, differs = &all, true
+	}
+	var full *sdk.MergeRequest
+	err := f.change(ctx, spec.Repo, func(pid any) (err error) {
+		if differs {
+			full, _, err = f.api.MergeRequests.UpdateMergeRequest(pid, m.IID, opt, sdk.WithContext(ctx))
+		} else {
+			full, _, err = f.api.MergeRequests.GetMergeRequest(pid, m.IID, nil, sdk.WithContext(ctx))
+		}
+		return err
+	})
+	if err != nil {
+		return forge.Pull{}, f.missing(ctx, spec.Repo, err, forge.NotFound(spec.Repo, "!"+strconv.Itoa(now.Number)))
+	}
+	return f.notEmpty(ctx, spec, full)
+}
+
+// userIDs looks users up, each once.
+func (f *Forge) userIDs(ctx context.Context, names []string) ([]int64, error) {
+	ids := []int64{}
+	for _, name := range forge.Lacking(nil, names) {
+		key := strings.ToLower(name)
+		f.mu.Lock()
+		id, known := f.users[key]
+		f.mu.Unlock()
+		if !known {
+			list, _, err := f.api.Users.ListUsers(&sdk.ListUsersOptions{Username: &name}, sdk.WithContext(ctx))
+			if err = transport.Error(ctx, err); err != nil {
+				return nil, err
+			}
+			if len(list) > 0 {
+				id = list[0].ID
+			}
+			f.mu.Lock()
+			f.users[key] = id
+			f.mu.Unlock()
+		}
+		if id != 0 {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
+}
+
+// Get implements forge.Forge.
+func (f *Forge) Get(ctx context.Context, repo fleet.Repository, number int) (forge.Pull, error) {
+	m, err := f.get(ctx, repo, number)
+	if err != nil {
+		return forge.Pull{}, err
+	}
+	return toPull(repo.Name, &m.BasicMergeRequest), nil
+}
+
+func (f *Forge) get(ctx context.Context, repo fleet.Repository, number int) (*sdk.MergeRequest, error) {
+	pid, slug, err := f.project(repo)
+	if err != nil {
+		return nil, err
+	}
+	m, _, err := f.api.MergeRequests.GetMergeRequest(pid, int64(number), nil, sdk.WithContext(ctx))
+	if err = transport.Error(ctx, err); err != nil {
+		return nil, f.missing(ctx, repo, err, forge.NotFound(repo, "!"+strconv.Itoa(number)))
+	}
+	f.mu.Lock()
+	f.slugs[m.ProjectID] = strings.ToLower(slug)
+	f.mu.Unlock()
+	return m, nil
+}
+
+// Close implements forge.Forge. The comment comes first, so that a merge request is never closed without its reason.
+func (f *Forge) Close(ctx context.Context, repo fleet.Repository, number int, comment string) error {
+	m, err := f.get(ctx, repo, number)
+	if err != nil || m.State != "opened" {
+		return err
+	}
+	if comment != "" {
+		said, err := f.Comments(ctx, repo, number)
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(said, func(c forge.Comment) bool { return c.Body == comment }) {
+			if err := f.AddComment(ctx, repo, number, comment); err != nil {
+				return err
+			}
+		}
+	}
+	return f.change(ctx, repo, func(pid any) error {
+		_, _, err := f.api.MergeRequests.UpdateMergeRequest(pid, int64(number), &sdk.UpdateMergeRequestOptions{StateEvent: sdk.Ptr("close")}, sdk.WithContext(ctx))
+		return err
+	})
+}
+
+// Merge implements forge.Forge. GitLab finds out in the background whether something can be merged, and refuses meanwhile,
+// so it is looked at a few times.
+func (f *Forge) Merge(ctx context.Context, repo fleet.Repository, number int, spec forge.MergeSpec) error {
+	opt := &sdk.AcceptMergeRequestOptions{}
+	switch spec.Method {
+	case "", forge.MethodMerge:
+		opt.Squash = sdk.Ptr(false)
+	case forge.MethodSquash:
+		opt.Squash = sdk.Ptr(true)
+	case forge.MethodRebase:
+		return forge.Unsupported("a GitLab project's settings say how it merges: rebasing cannot be asked for")
+	default:
+		return fleet.Errorf(fleet.CodeInvalid, "there is no merge method %s", spec.Method)
+	}
+	if spec.ExpectHead != "" {
+		opt.SHA = &spec.ExpectHead
+	}
+	for looks := 0; ; looks++ {
+		err := f.change(ctx, repo, func(pid any) error {
+			_, _, err := f.api.MergeRequests.AcceptMergeRequest(pid, int64(number), opt, sdk.WithContext(ctx))
+			return err
+		})
+		switch transport.StatusOf(err) {
+		case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotAcceptable, http.StatusConflict, http.StatusUnprocessableEntity:
+		default:
+			return err
+		}
+		m, look := f.get(ctx, repo, number)
+		if look != nil {
+			return look
+		}
+		refusal := refused(m, spec, err)
+		if !forge.Passing(refusal) || looks >= 2 {
+			return refusal
+		}
+		select {
+		case <-time.After(300 * time.Millisecond):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// refused says why GitLab would not merge.
+func refused(m *sdk.MergeRequest, spec forge.MergeSpec, err error) error {
+	at := "merge request !" + strconv.FormatInt(m.IID, 10)
+	say := func(code fleet.Code, message string) error {
+		return &fleet.Error{Code: code, Message: message, Err: err}
+	}
+	switch {
+	case m.State == "merged":
+		return nil
+	case m.State == "closed":
+		return say(fleet.CodeConflict, at+" is closed")
+	case spec.ExpectHead != "" && m.SHA != spec.ExpectHead:
+		return say(fleet.CodeConflict, "the head of "+at+" moved")
+	case m.Draft:
+		return say(fleet.CodeForge, at+" is a draft")
+	case m.HasConflicts || m.DetailedMergeStatus == "conflict" || m.DetailedMergeStatus == "need_rebase":
+		return say(fleet.CodeMergeConflict, at+" conflicts with its base")
+	}
+	switch m.DetailedMergeStatus {
+	case "checking", "unchecked", "preparing", "approvals_syncing", "mergeable", "locked_paths", "":
+		if transport.StatusOf(err) != http.StatusUnauthorized && transport.StatusOf(err) != http.StatusForbidden {
+			return &fleet.Error{Code: fleet.CodeForge, Message: "GitLab does not know yet whether " + at + " can be merged", Err: forge.ErrPassing}
+		}
+	}
+	return say(fleet.CodeProtected, "the rules of the project hold "+at+" back")
+}
