@@ -74,6 +74,15 @@ func isFile(arg string) bool {
 	return err == nil && !info.IsDir()
 }
 
+// name is a file's as one can give it to a shell.
+func name(file string) string {
+	if strings.ContainsAny(file, " '\"$`\\*?[](){}<>|&;#~!") {
+		return "'" + strings.ReplaceAll(clip(file, 500), "'", `'\''`) + "'"
+	}
+	return clip(file, 500)
+}
+
+// printRun says where the run ended and what to do next.
 func printRun(w io.Writer, out *ops.RunOutput) {
 	printStatus(w, &out.Status, false)
 	said := map[string]bool{}
@@ -88,6 +97,12 @@ func printRun(w io.Writer, out *ops.RunOutput) {
 	}
 	for _, c := range out.Status.Campaigns {
 		var next []string
+		if c.Targets == 0 {
+			next = append(next, "gaggle plan --out "+name(c.File)+" says why nothing is concerned")
+		}
+		if c.State == fleet.CampaignPaused {
+			next = append(next, "gaggle resume "+c.Name)
+		}
 		if c.States[fleet.Failed] > 0 {
 			next = append(next, "gaggle status "+c.Name+" --state failed")
 		}

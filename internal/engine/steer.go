@@ -226,12 +226,12 @@ func waiting(row store.Campaign, s rollout.Snapshot) Pause {
 	}
 	switch {
 	case ready > 0:
-		p.Message = fmt.Sprintf("%d ready changes wait for approval (gaggle approve %s)", ready, row.Name)
+		p.Message = fmt.Sprintf("waiting for approval: %s ready (gaggle approve %s)", count(ready, "change"), row.Name)
 	case row.OpenWaves < len(row.Waves) && row.OpenWaves > 0:
 		h := rollout.Check(s.Waves[row.OpenWaves-1], s.Gate, s.DryRun)
 		p.Message = fmt.Sprintf("wave %d of %d waits: %s", row.OpenWaves+1, len(row.Waves), h.Why)
 	case open > 0:
-		p.Message = fmt.Sprintf("%d pull requests are open", open)
+		p.Message = count(open, "pull request") + map[bool]string{true: " is open", false: " are open"}[open == 1]
 	}
 	return p
 }

@@ -164,7 +164,7 @@ func (o *Ops) Status(ctx context.Context, in StatusInput) (*Status, error) {
 	}
 	out := &Status{Campaigns: []CampaignStatus{}}
 	for _, row := range rows {
-		cs := CampaignStatus{Campaign: row, States: map[fleet.State]int{}}
+		cs := CampaignStatus{Campaign: row, States: map[fleet.State]int{}, ByWave: []WaveStatus{}}
 		for i := range row.Waves {
 			cs.ByWave = append(cs.ByWave, WaveStatus{Wave: i + 1, Open: i < row.OpenWaves, States: map[fleet.State]int{}})
 		}
