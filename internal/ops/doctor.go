@@ -27,7 +27,7 @@ type Examined struct {
 
 // Doctor says what this machine can do. It changes nothing but a probe file in the data folder.
 func Doctor(ctx context.Context, in DoctorInput) []Examined {
-	all := []Examined{examineGit(ctx, in.Data), examineData(in.Data)}
+	all := []Examined{examineGit(ctx), examineData(in.Data)}
 	for _, c := range sandbox.Probe(ctx) {
 		all = append(all, Examined{Name: c.Name, OK: c.OK, Required: !c.OK, Detail: c.Detail, Mend: c.Mend})
 	}
@@ -55,9 +55,15 @@ func Doctor(ctx context.Context, in DoctorInput) []Examined {
 	return append(all, claude, models)
 }
 
-func examineGit(ctx context.Context, data string) Examined {
+func examineGit(ctx context.Context) Examined {
 	e := Examined{Name: "git", Required: true, Mend: "install git 2.38 or newer"}
-	s, err := git.Open(git.Config{Dir: filepath.Join(data, "mirrors"), AllowFile: true})
+	dir, err := os.MkdirTemp("", "gaggle-doctor-") // not the data folder, which may be what is wrong
+	if err != nil {
+		e.Detail = err.Error()
+		return e
+	}
+	defer os.RemoveAll(dir)
+	s, err := git.Open(git.Config{Dir: filepath.Join(dir, "mirrors"), AllowFile: true})
 	if err != nil {
 		e.Detail = err.Error()
 		return e

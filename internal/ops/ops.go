@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -84,17 +85,25 @@ func Open(ctx context.Context, cfg Config) (*Ops, error) {
 	}
 	o := &Ops{cfg: cfg, redact: redact.New(cfg.Models.secrets()...)}
 	if o.git, err = git.Open(git.Config{Dir: filepath.Join(data, "mirrors"), AllowFile: true}); err != nil {
-		return nil, err
+		return nil, unwritable(data, err)
 	}
 	if o.forge, err = local.New(local.Config{Dir: filepath.Join(data, "forge"), Git: o.git, Now: cfg.Clock}); err != nil {
-		return nil, err
+		return nil, unwritable(data, err)
 	}
 	o.index = search.Open(search.Config{Dir: filepath.Join(data, "index"), Trees: search.Mirrors(o.git)})
 	o.publish = publish.New(publish.Config{Git: o.git, Forge: o.forgeNamed})
 	if o.store, err = store.Open(ctx, store.Config{URL: cfg.Database, Clock: cfg.Clock}); err != nil {
-		return nil, err
+		return nil, unwritable(data, err)
 	}
 	return o, nil
+}
+
+// unwritable says of an error that comes from missing rights what the person can do; others stay as they are.
+func unwritable(data string, err error) error {
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return &fleet.Error{Code: fleet.CodeInvalid, Message: "the data folder " + data + " cannot be written", Hint: "name another one with --data DIR, or have its owner let you write", Err: err}
 }
 
 // Close releases the data folder.

@@ -2,7 +2,9 @@ package ops
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,6 +24,9 @@ import (
 // ReadCampaign reads and checks a campaign file. The error holds everything wrong with it.
 func ReadCampaign(file string) (*spec.Campaign, error) {
 	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, &fleet.Error{Code: fleet.CodeNotFound, Message: "the campaign file cannot be read", Hint: "its owner must let you read it", Err: err}
+	}
 	if err != nil {
 		return nil, &fleet.Error{Code: fleet.CodeNotFound, Message: "the campaign file cannot be read", Hint: "name a campaign file, or look at examples/", Err: err}
 	}

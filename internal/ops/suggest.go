@@ -60,7 +60,8 @@ func missingRef(message, ref string, candidates []string, hint string) error {
 	for _, c := range candidates {
 		_, _, n := fleet.ParseRef(c, "component", "")
 		if n == name { // right but for its kind or namespace
-			return missing(message, c, []string{c}, hint)
+			shown := strings.TrimPrefix(c, "component:default/")
+			return missing(message, shown, []string{shown}, hint)
 		}
 		names = append(names, n)
 	}
