@@ -129,7 +129,7 @@ func (j *job) runAgent(ctx context.Context, co *git.Checkout, n int, session, fe
 		Dir: box.Spec.Dir, Feedback: feedback, Round: n, Session: session, Turns: j.c.Limits.Turns, Model: j.r.model(j.c),
 		Script: agent.Script{Name: j.c.Change.Script.Path, Content: j.c.Change.Script.Content}, Paths: j.c.Change.Paths, Env: j.c.Change.Env,
 	}
-	if asks && len(j.verifiers) > 0 {
+	if asks && len(j.verifiers) > 0 && len(j.r.cfg.VerifyCommand) > 0 {
 		box.Spec.Mounts = append(box.Spec.Mounts, sandbox.Mount{Host: j.path("plan.json"), Inside: planInside})
 		task.Verify = append(append([]string{}, j.r.cfg.VerifyCommand...), planInside)
 	}
