@@ -195,3 +195,19 @@ func FuzzAnswer(f *testing.F) {
 		infoHelper(src, []int{1})
 	})
 }
+
+// Tools number the lines of what they return, and some trim the end off.
+func TestLineNumbersAreTakenOff(t *testing.T) {
+	for text, want := range map[string]string{
+		"1\thello\n2\t":         "hello\n",
+		"1\thello\n2":           "hello\n",
+		"     1→hello\n     2→": "hello\n",
+		"1\thello\n7":           "1\thello\n7", // a file that has numbers
+		"hello\n2":              "hello\n2",
+		"1":                     "1",
+	} {
+		if got, more := unnumber(text, 0); got != want || more != 0 {
+			t.Errorf("%q became %q, %d", text, got, more)
+		}
+	}
+}

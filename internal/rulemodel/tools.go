@@ -286,6 +286,10 @@ func unnumber(text string, from int) (content string, more int) {
 	for i, line := range lines {
 		m := numbered.FindStringSubmatch(line)
 		if m == nil {
+			if i > 0 && i == len(lines)-1 && strings.TrimSpace(line) == strconv.Itoa(last+1) { // the empty last line, its end trimmed off
+				lines[i] = ""
+				break
+			}
 			if i > 0 && strings.HasPrefix(line, "(") { // a note of the tool after the last line
 				if rest := moreLines.FindStringSubmatch(line); rest != nil {
 					more, _ = strconv.Atoi(rest[1]) // digits
