@@ -130,7 +130,7 @@ func shortDir(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { attempt.RemoveAll(dir) })
+	t.Cleanup(func() { _ = sandbox.Remove(dir) })
 	return dir
 }
 

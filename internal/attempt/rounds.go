@@ -185,7 +185,12 @@ func (j *job) assess(ctx context.Context, co *git.Checkout, change git.Change, r
 		}
 	}
 	if out.Reason == "" && j.c.Judge.Mode != spec.JudgeOff {
-		if round.Verdict, err = j.judge(ctx, out.Diff, report, round.Findings); err != nil {
+		// Judges read text, whatever .gitattributes or a NUL byte would have git say instead.
+		text, err := co.Text(ctx, change.Tree)
+		if err != nil {
+			return out, err
+		}
+		if round.Verdict, err = j.judge(ctx, text, report, round.Findings); err != nil {
 			return out, err
 		}
 		if v := round.Verdict; v != nil && !v.Pass && j.c.Judge.Mode == spec.JudgeEnforce {

@@ -150,7 +150,7 @@ func (j *job) run(ctx context.Context) (Outcome, error) {
 	if err := os.MkdirAll(j.dir, 0o700); err != nil {
 		return Outcome{}, diskError(err)
 	}
-	defer RemoveAll(j.dir)
+	defer func() { _ = sandbox.Remove(j.dir) }() // what is left is swept by the next run
 	if err := j.openDoor(ctx); err != nil {
 		return Outcome{}, err
 	}
@@ -231,18 +231,4 @@ func (j *job) records() map[string][]byte {
 		records["transcript"] = j.script.Bytes() // the gateway removed the secrets
 	}
 	return records
-}
-
-// RemoveAll removes a tree whose folders an agent may have made unwritable.
-func RemoveAll(dir string) {
-	if os.RemoveAll(dir) == nil {
-		return
-	}
-	_ = filepath.WalkDir(dir, func(p string, d os.DirEntry, err error) error {
-		if err == nil && d.IsDir() {
-			_ = os.Chmod(p, 0o700)
-		}
-		return nil
-	})
-	_ = os.RemoveAll(dir)
 }

@@ -6,10 +6,10 @@ import (
 	"os"
 	"path/filepath"
 
-	"gaggle/internal/attempt"
 	"gaggle/internal/fleet"
 	"gaggle/internal/gateway"
 	"gaggle/internal/judge"
+	"gaggle/internal/sandbox"
 	"gaggle/internal/spec"
 	"gaggle/internal/verify"
 )
@@ -50,7 +50,7 @@ func (o *Ops) Verify(ctx context.Context, in VerifyInput) (*fleet.Report, error)
 	if err != nil {
 		return nil, err
 	}
-	defer attempt.RemoveAll(dir)
+	defer func() { _ = sandbox.Remove(dir) }()
 	tree := filepath.Join(dir, "tree")
 	if err := os.CopyFS(tree, withoutGit{root.FS()}); err != nil {
 		return nil, &fleet.Error{Code: fleet.CodeInvalid, Message: "the folder cannot be copied for the sandbox", Err: err}

@@ -84,9 +84,13 @@ func Open(ctx context.Context, cfg Config) (*Ops, error) {
 		cfg.Database = filepath.Join(data, "gaggle.db")
 	}
 	o := &Ops{cfg: cfg, redact: redact.New(cfg.Models.secrets()...)}
-	if o.git, err = git.Open(git.Config{Dir: filepath.Join(data, "mirrors"), AllowFile: true}); err != nil {
+	var credentials func(ctx context.Context, url string) (user, secret string, err error)
+	if o.git, err = git.Open(git.Config{Dir: filepath.Join(data, "mirrors"), AllowFile: true, Credentials: func(ctx context.Context, url string) (string, string, error) {
+		return credentials(ctx, url)
+	}}); err != nil {
 		return nil, unwritable(data, err)
 	}
+	credentials = o.git.UserCredentials()
 	if o.forge, err = local.New(local.Config{Dir: filepath.Join(data, "forge"), Git: o.git, Now: cfg.Clock}); err != nil {
 		return nil, unwritable(data, err)
 	}
@@ -185,7 +189,9 @@ func (o *Ops) sweep(ctx context.Context, work string) error {
 			}
 		}
 		if !keep[e.Name()] {
-			attempt.RemoveAll(filepath.Join(work, e.Name()))
+			if err := sandbox.Remove(filepath.Join(work, e.Name())); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
