@@ -90,11 +90,8 @@ func (e *Engine) steerOne(ctx context.Context, name string) (rests bool, wait Pa
 		return false, Pause{}, err
 	}
 	if row.State == fleet.CampaignActive {
-		for _, action := range rollout.Decide(s, e.store.Now()) {
-			if err := e.apply(ctx, row, c, action); err != nil {
-				return false, Pause{}, err
-			}
-			return false, Pause{}, nil // look again: the action is an event
+		if actions := rollout.Decide(s, e.store.Now()); len(actions) > 0 {
+			return false, Pause{}, e.apply(ctx, row, c, actions[0]) // an event, so the next look decides about the rest
 		}
 	}
 	moving := 0

@@ -251,12 +251,12 @@ func TestMadeHostedFollowsUpstream(t *testing.T) {
 		}
 		return h
 	}
-	h := make()
+	make()
 	if got := runGit(t, path, "rev-list", "--count", "main"); got != "2" {
 		t.Errorf("the copy has %s commits", got)
 	}
 	src.commit("third", map[string]string{"a.txt": "3\n"})
-	h = make()
+	h := make()
 	if got, err := h.Branch(t.Context(), "main"); err != nil || got != src.git("rev-parse", "main") {
 		t.Errorf("main stands at %s, %v", got, err)
 	}

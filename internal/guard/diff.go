@@ -3,7 +3,6 @@ package guard
 import (
 	"bytes"
 	"io/fs"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -268,14 +267,4 @@ func hunkSide(fragments []*gitdiff.TextFragment, old bool) side {
 		}
 	}
 	return s
-}
-
-// hasLine reports whether the side is known to hold exactly that line.
-func (s side) hasLine(text string) bool {
-	for _, b := range s.blocks {
-		if slices.Contains(b.lines, text) {
-			return true
-		}
-	}
-	return false
 }

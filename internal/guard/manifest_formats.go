@@ -197,7 +197,6 @@ var (
 	pyDirect   = regexp.MustCompile(`^\s*["']?[\w.\[\],-]+\s+@\s+(git\+|https?:|file:)|^\s*(-e\s+)?(git\+|https?://)|^\s*(--index-url|--extra-index-url|-i\s|--trusted-host|--find-links)`)
 	otherIndex = regexp.MustCompile(`(?i)^\s*(registry\s*=|@[\w-]+:registry\s*=|index-url|extra-index-url|\[\[tool\.(poetry\.source|uv\.index)\]\]|\[\[source\]\]|\[patch\.|\[source\.|\[replace\]|strict-ssl\s*=\s*false|verify_ssl\s*=\s*false)`)
 	tomlSource = regexp.MustCompile(`^\s*[\w.-]+\s*=\s*\{[^}]*\b(git|path|url|registry)\s*=`)
-	resolveKey = regexp.MustCompile(`^\s*"(resolutions|overrides)"\s*:`)
 	mavenRepo  = regexp.MustCompile(`<(repository|pluginRepository|systemPath|mirror)>|<scope>system</scope>`)
 	gradleRepo = regexp.MustCompile(`^\s*maven\s*(\{|\(|url)|^\s*(maven\s*\{\s*)?url\s*[=(]?\s*(uri\()?["']|allowInsecureProtocol|^\s*includeBuild\s*\(?["']\.\.|dependencySubstitution|\bfiles\(["'][^"']*\.(jar|aar)|fileTree\(|mavenLocal\(\)|flatDir`)
 	gemSource  = regexp.MustCompile(`^\s*gem\s+.*\b(git|github|path|source)\s*(:|=>)|^\s*source\s+["']`)

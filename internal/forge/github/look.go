@@ -58,7 +58,7 @@ func (f *Forge) Checks(ctx context.Context, repo fleet.Repository, commit string
 		return nil, err
 	}
 	var all []forge.Check
-	opt := &gh.ListCheckRunsOptions{Filter: gh.Ptr("latest"), ListOptions: gh.ListOptions{PerPage: 100}}
+	opt := &gh.ListCheckRunsOptions{Filter: new("latest"), ListOptions: gh.ListOptions{PerPage: 100}}
 	for {
 		runs, resp, err := f.api.Checks.ListCheckRunsForRef(ctx, owner, name, commit, opt)
 		if err = transport.Error(ctx, err); err != nil {

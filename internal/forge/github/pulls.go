@@ -226,7 +226,7 @@ func (f *Forge) Close(ctx context.Context, repo fleet.Repository, number int, co
 			}
 		}
 	}
-	_, _, err = f.api.PullRequests.Edit(ctx, owner, name, number, &gh.PullRequest{State: gh.Ptr("closed")})
+	_, _, err = f.api.PullRequests.Edit(ctx, owner, name, number, &gh.PullRequest{State: new("closed")})
 	return readOnly(repo, transport.Error(ctx, err))
 }
 

@@ -155,7 +155,6 @@ var (
 	unittestHead  = regexp.MustCompile(`^(FAIL|ERROR): (.+)$`)
 	unittestRule  = regexp.MustCompile(`^(={50,}|-{50,})$`)
 	tracebackFile = regexp.MustCompile(`^\s+File "([^"]+)", line (\d+)(?:, in (.*))?$`)
-	pythonError   = regexp.MustCompile(`^((?:\w+\.)*\w*(?:Error|Exception|Warning|Exit|Interrupt|Failure|Timeout|Invalid\w*|DoesNotExist))(?:: (.*))?$`)
 )
 
 // readUnittest reads unittest's and Django's list of failures.
