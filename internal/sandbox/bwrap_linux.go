@@ -141,7 +141,7 @@ func (c *jail) bind(l Limits) error {
 		// The kernel counts a user's processes wherever they run, and later only those in the sandbox: the limit has to
 		// let bubblewrap itself start. It is wide, because the kernel would only refuse and not tell: the watchdog, which
 		// counts exactly, is to be the one who notices.
-		limits[unix.RLIMIT_NPROC] = uint64(4*l.Processes + 256 + tasks())
+		limits[unix.RLIMIT_NPROC] = uint64(4*l.Processes + 2048 + tasks())
 	}
 	err := c.staging.asReal(func() error {
 		for resource, value := range limits {

@@ -39,7 +39,7 @@ const folder = "gaggle"
 
 // findCgroups looks for hierarchies in which this process may make groups, and removes what dead processes left there.
 func findCgroups() *cgroups {
-	c := &cgroups{owner: fmt.Sprintf("%d-%d", os.Getpid(), startTime(os.Getpid()))}
+	c := &cgroups{owner: ownerName()}
 	mounts, own := readCgroups()
 	if m, ok := mounts["memory"]; ok {
 		c.memory = v1Base(m, own["memory"], "memory.limit_in_bytes", func(v string) bool { return number(v) >= 1<<62 })
@@ -128,7 +128,7 @@ func plainBase(dir, file string) string {
 	if err := os.Mkdir(base, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return ""
 	}
-	trial := filepath.Join(base, fmt.Sprintf("%d-%d-%s", os.Getpid(), startTime(os.Getpid()), rand.Text()))
+	trial := filepath.Join(base, ownerName()+"-"+rand.Text())
 	if err := os.Mkdir(trial, 0o755); err != nil {
 		return ""
 	}
@@ -143,12 +143,16 @@ func plainBase(dir, file string) string {
 // below it. So it tries this process's own group (moving this process into a group of its own when it is alone there, as
 // under `systemd-run --scope -p Delegate=yes`), the one above, and for root the top.
 func v2Base(h hierarchy, own string) string {
+	const self = folder + "-self"
 	dir := filepath.Join(h.point, own)
-	if alone(dir) && !delegates(dir) {
-		leaf := filepath.Join(dir, folder+"-self")
+	if filepath.Base(dir) == self { // moved before, by this process or by the one that started it
+		dir = filepath.Dir(dir)
+	} else if alone(dir) && !delegates(dir) {
+		leaf := filepath.Join(dir, self)
 		if err := os.Mkdir(leaf, 0o755); err == nil || errors.Is(err, fs.ErrExist) {
 			if write(leaf, "cgroup.procs", strconv.Itoa(os.Getpid())) == nil && !delegates(dir) {
 				write(dir, "cgroup.procs", strconv.Itoa(os.Getpid())) // to no avail: back
+				syscall.Rmdir(leaf)
 			}
 		}
 	}
@@ -196,14 +200,15 @@ func alone(dir string) bool {
 func sweep(base string) {
 	entries, _ := os.ReadDir(base)
 	for _, e := range entries {
-		pid, started, _ := strings.Cut(e.Name(), "-")
-		started, _, _ = strings.Cut(started, "-")
-		p, err := strconv.Atoi(pid)
-		if err == nil && e.IsDir() && strconv.FormatInt(startTime(p), 10) != started {
+		parts := strings.SplitN(e.Name(), "-", 3)
+		pid, err := strconv.Atoi(parts[0])
+		if err == nil && e.IsDir() && len(parts) == 3 && strconv.FormatInt(startTime(pid), 10) != parts[1] {
 			syscall.Rmdir(filepath.Join(base, e.Name()))
 		}
 	}
 }
+
+func ownerName() string { return fmt.Sprintf("%d-%d", os.Getpid(), startTime(os.Getpid())) }
 
 // startTime returns when a process started, in clock ticks since boot; 0 when there is no such process.
 func startTime(pid int) int64 {

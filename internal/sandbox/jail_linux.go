@@ -27,13 +27,14 @@ type jail struct {
 	watch   *watch
 	hatch   *hatch // nil without a door
 
-	told sync.WaitGroup // readers of status and hatch
-	mu   sync.Mutex
-	pid1 int      // a pidfd of process 1 inside; 0 when not known
-	proc *os.File // its folder in /proc; nil when not known
-	exit *int     // the command's exit code, if it ever ran
-	door *door
-	shut error // why there is no door
+	told   sync.WaitGroup // the reader of status
+	opened sync.WaitGroup // the opener of the door
+	mu     sync.Mutex
+	pid1   int      // a pidfd of process 1 inside; 0 when not known
+	proc   *os.File // its folder in /proc; nil when not known
+	exit   *int     // the command's exit code, if it ever ran
+	door   *door
+	shut   error // why there is no door
 
 	state *os.ProcessState
 	end   outcome
@@ -128,7 +129,7 @@ func (c *jail) openDoor() {
 	if c.hatch == nil {
 		return
 	}
-	c.told.Go(func() {
+	c.opened.Go(func() {
 		d, err := c.hatch.open()
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -149,11 +150,15 @@ func (c *jail) wait() error {
 	state, err := c.process.Wait()
 	c.state = state
 	close(c.ended)
+	c.told.Wait() // the monitor held the other end
 	c.kill()      // process 1 follows the monitor by itself, this is for the hurry
-	c.told.Wait() // their other ends are closed with the last process
-	c.kill()      // when process 1 was not known before
 	left := c.gone()
+	if c.hatch != nil && left != nil {
+		c.hatch.give() // else the other end is closed by now, and what was sent is read
+	}
+	c.opened.Wait()
 	c.watch.end()
+	c.release()
 	c.end.over = c.watch.verdict()
 	c.end.cpu, c.end.peak = c.group.used()
 	if c.end.cpu == 0 && state != nil {
@@ -205,25 +210,31 @@ func (c *jail) exitCode() (int, error) {
 // gone waits for process 1 inside: the kernel ends it only after everything else in its namespace.
 func (c *jail) gone() error {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.pid1 == 0 {
+	pid1 := c.pid1
+	c.mu.Unlock()
+	if pid1 == 0 {
 		return nil
 	}
-	defer func() {
-		unix.Close(c.pid1)
-		c.proc.Close()
-		c.pid1, c.proc = -1, nil
-	}()
-	deadline := time.Now().Add(20 * time.Second)
-	for {
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(c.pid1), Events: unix.POLLIN}}, int(time.Until(deadline).Milliseconds())+1)
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(pid1), Events: unix.POLLIN}}, int(max(time.Until(deadline), 0).Milliseconds()))
 		switch {
-		case err == unix.EINTR && time.Now().Before(deadline):
+		case err == unix.EINTR:
 		case err != nil || n == 0:
 			return errors.New("processes inside do not die")
 		default:
 			return nil
 		}
+	}
+}
+
+// release lets go of process 1. Nobody looks at it any more.
+func (c *jail) release() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pid1 != 0 {
+		unix.Close(c.pid1)
+		c.proc.Close()
+		c.pid1, c.proc = -1, nil
 	}
 }
 
@@ -240,7 +251,7 @@ func (c *jail) tidy() error {
 			c.status.Close()
 		}
 		if c.hatch != nil {
-			c.hatch.ours.Close()
+			c.hatch.give()
 		}
 	}
 	if c.group != nil {

@@ -81,7 +81,7 @@ func handOut(to int) error {
 // hatch is the outer half of a door that is still to be opened from inside.
 type hatch struct {
 	socket string // where the door leads
-	ours   *os.File
+	conn   *net.UnixConn
 }
 
 // newHatch returns the hatch and the socket that goes inside.
@@ -90,19 +90,24 @@ func newHatch(socket string) (*hatch, *os.File, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return &hatch{socket: socket, ours: os.NewFile(uintptr(pair[0]), "hatch")}, os.NewFile(uintptr(pair[1]), "hatch"), nil
+	ours, theirs := os.NewFile(uintptr(pair[0]), "hatch"), os.NewFile(uintptr(pair[1]), "hatch")
+	defer ours.Close()
+	conn, err := net.FileConn(ours)
+	if err != nil {
+		theirs.Close()
+		return nil, nil, err
+	}
+	return &hatch{socket: socket, conn: conn.(*net.UnixConn)}, theirs, nil
 }
+
+// give gives up waiting for what comes from inside.
+func (h *hatch) give() { h.conn.Close() }
 
 // open waits for the listener from inside and serves it. It fails when the sandbox ends without sending one.
 func (h *hatch) open() (*door, error) {
-	conn, err := net.FileConn(h.ours)
-	h.ours.Close()
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
+	defer h.conn.Close()
 	control := make([]byte, unix.CmsgSpace(4))
-	_, n, flags, _, err := conn.(*net.UnixConn).ReadMsgUnix(make([]byte, 1), control)
+	_, n, flags, _, err := h.conn.ReadMsgUnix(make([]byte, 1), control)
 	if err != nil {
 		return nil, err
 	}
