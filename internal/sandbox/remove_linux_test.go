@@ -54,7 +54,7 @@ func TestRemove(t *testing.T) {
 	if err := unix.Mkfifo(dir+"/fifo", 0o600); err != nil {
 		t.Fatal(err)
 	}
-	burrow(t, dir+"/a/b", 6000)
+	burrow(t, dir+"/a/b", 1500)
 	for _, p := range []string{"/closed/in", "/closed", "/a/b", ""} {
 		if err := os.Chmod(dir+p, 0); err != nil {
 			t.Fatal(err)
@@ -131,7 +131,7 @@ func TestMeter(t *testing.T) {
 	if after, err := m.measure([]string{"/proc/self"}); err != nil || after-before < 500_000 {
 		t.Errorf("a file without a name counts %d, %v", after-before, err)
 	}
-	burrow(t, dir, 3000)
+	burrow(t, dir, 800)
 	if !m.over(nil) {
 		t.Error("a burrow passes for a tree")
 	}
