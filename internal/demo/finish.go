@@ -11,25 +11,9 @@ import (
 
 // finish says how it ended, why, and what to look at next.
 func (d *demo) finish(ctx context.Context, plan *ops.Plan, out *ops.RunOutput) (bool, error) {
-	r := result{out: plan.Out, owners: map[string]fleet.Component{}}
-	components, err := d.ops.Components(ctx, ops.ComponentsInput{})
+	r, err := d.result(ctx, plan)
 	if err != nil {
 		return false, err
-	}
-	for _, c := range components {
-		r.owners[c.Ref] = c
-	}
-	name := plan.Campaign
-	targets, err := d.ops.Targets(ctx, ops.TargetsInput{Campaign: name})
-	if err != nil {
-		return false, err
-	}
-	for _, t := range targets {
-		detail, err := d.ops.Show(ctx, ops.TargetInput{Campaign: name, Component: t.Component})
-		if err != nil {
-			return false, err
-		}
-		r.targets = append(r.targets, *detail)
 	}
 	pulls, err := d.ops.Pulls(ctx, ops.PullsInput{})
 	if err != nil {
@@ -38,26 +22,21 @@ func (d *demo) finish(ctx context.Context, plan *ops.Plan, out *ops.RunOutput) (
 
 	d.say.head("How it ended")
 	for _, row := range table(r) {
-		for i, why := range row.why {
-			name, end := row.name, row.end
-			if i > 0 {
-				name, end = "", ""
-			}
-			d.say.line(fmt.Sprintf("  %-18s ", name) + d.say.paint(row.how, fmt.Sprintf("%-10s", end)) + " " + d.say.paint(plainText, clip(why, 110)))
-		}
+		d.say.row(row)
 	}
+	d.say.line("")
 	for _, c := range out.Status.Campaigns {
-		d.say.line("")
-		cost := fmt.Sprintf("%d model calls, %d tokens, %s", c.Calls, c.Tokens, c.Spent)
+		d.say.step("%s: %s; %s", plural(c.Targets, "target"), counts(c.States), plural(len(pulls), "open pull request"))
+		asked := "asked"
 		if !d.real {
-			cost = fmt.Sprintf("%d model calls, %d tokens, all to the rule-driven model: %s", c.Calls, c.Tokens, c.Spent)
+			asked = "asked of the rule-driven model"
 		}
-		d.say.step("%d targets: %s; %d open pull requests; %s", c.Targets, counts(c.States), len(pulls), cost)
+		d.say.note("%s %s, %d tokens, %s", plural(int(c.Calls), "question"), asked, c.Tokens, c.Spent)
+		if c.Message != "" {
+			d.say.note("%s", c.Message)
+		}
 	}
-	for _, w := range out.Waits {
-		d.say.note("%s", w.Message)
-	}
-	d.next(r)
+	d.next(plan.Campaign, r)
 
 	if d.real || !d.mine {
 		return out.Status.Failed() == 0, nil
@@ -72,6 +51,36 @@ func (d *demo) finish(ctx context.Context, plan *ops.Plan, out *ops.RunOutput) (
 	return true, nil
 }
 
+// result gathers what is known of every component.
+func (d *demo) result(ctx context.Context, plan *ops.Plan) (result, error) {
+	r := result{out: plan.Out, components: map[string]fleet.Component{}, own: map[string]string{}}
+	components, err := d.ops.Components(ctx, ops.ComponentsInput{})
+	if err != nil {
+		return r, err
+	}
+	for _, c := range components {
+		r.components[c.Ref] = c
+	}
+	targets, err := d.ops.Targets(ctx, ops.TargetsInput{Campaign: plan.Campaign})
+	if err != nil {
+		return r, err
+	}
+	for _, t := range targets {
+		in := ops.TargetInput{Campaign: plan.Campaign, Component: t.Component}
+		detail, err := d.ops.Show(ctx, in)
+		if err != nil {
+			return r, err
+		}
+		r.targets = append(r.targets, *detail)
+		log, err := d.ops.Record(ctx, in, "log")
+		if err != nil && fleet.CodeOf(err) != fleet.CodeNotFound {
+			return r, err
+		}
+		r.own[t.Component] = ownCheck(log)
+	}
+	return r, nil
+}
+
 func counts(n map[fleet.State]int) string {
 	var parts []string
 	for _, s := range fleet.States {
@@ -83,34 +92,37 @@ func counts(n map[fleet.State]int) string {
 }
 
 // next shows the commands that are worth a try now.
-func (d *demo) next(r result) {
+func (d *demo) next(campaign string, r result) {
 	d.say.head("What to look at next")
 	try := func(what string, args ...string) {
 		d.say.line("  " + what)
 		d.say.command(d.gaggle(args...))
 	}
-	try("the pull requests, and one of them as its owner reads it", "pr", "list")
+	pull := map[string][]string{} // the words that name a component's pull request
 	for _, t := range r.targets {
-		if t.PullNumber > 0 && short(t.Component) == "tide-tables" {
-			d.say.command(d.gaggle("pr", "show", t.Repository, fmt.Sprint(t.PullNumber)))
+		if t.PullNumber > 0 {
+			pull[short(t.Component)] = []string{t.Repository, fmt.Sprint(t.PullNumber)}
 		}
+	}
+	if len(pull) > 0 {
+		try("the pull requests, and one as its owner reads it", "pr", "list")
+	}
+	if words := pull["tide-tables"]; words != nil {
+		d.say.command(d.gaggle(append([]string{"pr", "show"}, words...)...))
 	}
 	if len(r.targets) > 0 {
-		try("two rounds: what the guards caught, and what became of it", "show", campaignName, "refund-ledger")
-		try("what would be merged", "diff", campaignName, "depot-scanner")
-		try("every word between the agent and the model", "transcript", campaignName, "carrier-quotes")
+		try("the tests that were gamed: what was found, round by round", "show", campaign, "refund-ledger")
+		try("a diff, and every word between an agent and the model", "diff", campaign, "depot-scanner")
+		d.say.command(d.gaggle("transcript", campaign, "carrier-quotes"))
 	}
-	try("why a component is in or out", "plan", "--why", "card-vault", d.campaign())
-	for _, t := range r.targets {
-		if t.PullNumber > 0 && short(t.Component) == "parcel-labels" {
-			try("merge one; the next run sees it", "pr", "merge", t.Repository, fmt.Sprint(t.PullNumber))
-		}
+	try("why a component is in or out", "plan", "--why", "card-vault,gift-notes", d.campaign())
+	if words := pull["parcel-labels"]; words != nil {
+		try("merge one; the next run sees it", append([]string{"pr", "merge"}, words...)...)
 	}
 	if d.real {
-		d.say.line("  the same again after a change of campaign.yaml")
-		d.say.command(d.gaggle("run", d.campaign()))
-	} else {
-		d.say.line("  the same again after a change of campaign.yaml, or with a key set: then the real model does it")
-		d.say.command(d.program("demo", "--dir", d.dir))
+		try("change campaign.yaml and run it again", "run", d.campaign())
+		return
 	}
+	d.say.line("  change campaign.yaml, or set a key for a real model, and go on here")
+	d.say.command(d.program("demo", "--dir", d.dir))
 }

@@ -23,16 +23,20 @@ const (
 func chooseModels(ctx context.Context, env func(string) string, say *teller) (models ops.Models, real bool, stop func(), err error) {
 	if models = ops.ModelsFromEnvironment(env); models.Ready() {
 		say.step("%s makes the changes and %s judges them", models.Model, models.Judge)
-		say.note("a model is set up in the environment, so this is real and may cost money; the campaign stops at $5.00")
+		if models.Anthropic.Free || models.OpenAI.Free {
+			say.note("they are asked at an endpoint on this machine, which the environment names")
+		} else {
+			say.note("the environment has a key, so real models are asked, for real money: at most $5.00 (campaign.yaml)")
+		}
 		return models, true, func() {}, nil
 	}
 	url, stop, err := serveRules(ctx)
 	if err != nil {
 		return models, false, nil, err
 	}
-	say.step("no key is set (ANTHROPIC_API_KEY, OPENAI_API_KEY), so NO real model is asked")
-	say.note("a rule-driven model server stands in, at %s: it reads the prompt and the", url)
-	say.note("code that it is sent, and follows rules. All the rest is the real thing.")
+	say.step("neither ANTHROPIC_API_KEY nor OPENAI_API_KEY is set, so NO real model is asked:")
+	say.note("a rule-driven model server stands in at %s. It speaks the same wire format", url)
+	say.note("and follows rules on the prompt and the code that it is sent. All the rest is the real thing.")
 	return ops.Models{Anthropic: ops.Endpoint{URL: url, Free: true}, Model: ruleAgent, Judge: ruleJudge}, false, stop, nil
 }
 

@@ -20,8 +20,8 @@ import (
 //go:embed campaign.yaml
 var campaign []byte
 
-// campaignName stands in campaign.yaml.
-const campaignName = "ioutil-to-io"
+// waiting is how many attempts run at once with a real model.
+const waiting = 6
 
 // Config is what the demo needs.
 type Config struct {
@@ -120,7 +120,7 @@ func (d *demo) fleet() string    { return filepath.Join(d.dir, "fleet") }
 func (d *demo) campaign() string { return filepath.Join(d.dir, "campaign.yaml") }
 
 func (d *demo) run(ctx context.Context) (bool, error) {
-	d.say.line("Gaggle's demo: one prompt, a fleet of repositories, verified and judged pull requests. All of it happens in\n" + d.dir)
+	d.say.line("Gaggle's demo: from one prompt to verified and judged pull requests over a fleet, in " + printable(d.dir))
 
 	d.say.head("The machine")
 	if err := d.machine.prepare(ctx, d.say); err != nil {
@@ -196,6 +196,11 @@ func (d *demo) settle(ctx context.Context) ([]repository, error) {
 // warm compiles the standard library's packages that the fleet uses, once, into the cache that all builds then read.
 func (d *demo) warm(ctx context.Context, all []repository) error {
 	packages := standardImports(all)
+	done := filepath.Join(d.dir, warmMark)
+	if was, err := os.ReadFile(done); err == nil && string(was) == strings.Join(packages, "\n") {
+		d.say.step("the Go cache is warm from an earlier run")
+		return nil
+	}
 	d.say.step("warm-up: Go compiles the %d packages of its library that the fleet uses", len(packages))
 	dir, err := os.MkdirTemp("", "gaggle-warm-")
 	if err != nil {
@@ -224,8 +229,11 @@ func (d *demo) warm(ctx context.Context, all []repository) error {
 		}
 	}
 	d.say.step("warm: from here on every build reads that cache, and none may write it")
-	return nil
+	return os.WriteFile(done, []byte(strings.Join(packages, "\n")), 0o644)
 }
+
+// warmMark is the file that says what the warm-up has compiled.
+const warmMark = ".warm"
 
 // plan writes the campaign, unless the person has one there, and says what it concerns.
 func (d *demo) plan(ctx context.Context) (*ops.Plan, error) {
@@ -255,5 +263,9 @@ func (d *demo) plan(ctx context.Context) (*ops.Plan, error) {
 func (d *demo) work(ctx context.Context) (*ops.RunOutput, error) {
 	d.say.step("running: agent, build and tests, guards, judge, pull request")
 	d.say.command(d.gaggle("run", d.campaign()))
-	return d.ops.Run(ctx, ops.RunInput{File: d.campaign()}, d.say.event)
+	in := ops.RunInput{File: d.campaign()}
+	if d.real {
+		in.Parallel = waiting // attempts wait for the model more than for the machine
+	}
+	return d.ops.Run(ctx, in, d.say.event)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"gaggle/internal/fleet"
 	"gaggle/internal/store"
@@ -85,25 +86,76 @@ func (t *teller) note(format string, args ...any) {
 // command shows the command that does the same.
 func (t *teller) command(argv []string) { t.line("        " + t.paint(link, "$ "+shell(argv))) }
 
-// event shows what happened in a run: rounds, and where targets come to rest.
+// event shows what happened in a run: waves, rounds, and where targets come to rest.
 func (t *teller) event(e store.Event) {
-	name, how, text := short(e.Component), plainText, ""
+	name, how, text := fmt.Sprintf("%-16s ", short(e.Component)), plainText, ""
 	switch {
-	case e.Kind == "round":
-		text = e.Message
-		how = dim
-	case e.Component == "" && e.Message != "":
+	case e.Component == "":
 		name, text, how = "", e.Message, bold
+	case e.Kind == "round":
+		text, how = e.Message, dim
+		if wentBack(e.Message) {
+			how = warn
+		}
 	case e.To == fleet.Proposed:
 		text, how = "proposed", good
 	case e.To == fleet.Failed || e.To == fleet.Queued && e.Reason != "":
-		text, how = strings.TrimSpace(string(e.To)+" "+string(e.Reason)+": "+clip(e.Message, 80)), bad
+		text, how = fmt.Sprintf("%s: %s: %s", e.To, e.Reason, e.Message), bad
 	case e.To == fleet.Unchanged || e.To == fleet.Skipped:
-		text, how = string(e.To)+": "+clip(e.Message, 80), warn
-	default:
-		return
+		text, how = fmt.Sprintf("%s: %s", e.To, e.Message), warn
 	}
-	t.line(t.paint(dim, t.clock()) + "  " + t.paint(plainText, fmt.Sprintf("%-18s", name)) + " " + t.paint(how, text))
+	if text != "" {
+		t.line(t.paint(dim, t.clock()) + "  " + printable(name) + t.paint(how, clip(text, 95)))
+	}
+}
+
+// wentBack reads in a round's line whether anything was held against it.
+func wentBack(line string) bool {
+	for _, part := range strings.Split(line, ", ") {
+		if strings.HasSuffix(part, " failed") || strings.HasSuffix(part, " timed out") || strings.HasSuffix(part, "guard findings") || strings.HasSuffix(part, "veto") {
+			return true
+		}
+	}
+	return false
+}
+
+// Columns of the table of ends.
+const (
+	nameWidth = 19
+	endWidth  = 11
+	whyWidth  = 84
+)
+
+// row shows one component's end. A long story takes several lines.
+func (t *teller) row(r row) {
+	name, end := r.name, r.end
+	for _, why := range r.why {
+		for _, part := range wrap(why, whyWidth, 2) {
+			t.line("  " + printable(fmt.Sprintf("%-*s", nameWidth, name)) + t.paint(r.how, fmt.Sprintf("%-*s", endWidth, end)) + t.paint(plainText, part))
+			name, end = "", ""
+		}
+	}
+}
+
+// wrap breaks a text at its spaces into at most so many lines of a width.
+func wrap(s string, width, most int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(s) {
+		switch {
+		case line == "":
+			line = word
+		case len(lines) < most-1 && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width:
+			lines = append(lines, line)
+			line = "  " + word
+		default:
+			line += " " + word
+		}
+	}
+	if r := []rune(line); len(r) > width {
+		line = string(r[:width-1]) + "…"
+	}
+	return append(lines, line)
 }
 
 // short leaves out what is the same everywhere in a reference.
