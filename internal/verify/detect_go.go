@@ -52,7 +52,7 @@ func (t *tree) golang(at, want string) []Verifier {
 			warm = []Step{{Argv: []string{"go", "mod", "download"}, Dir: m.dir, Cache: "go"}}
 		}
 		// Compiling runs nothing of what is compiled, and -exec true nothing of the tests; so the build cache may be shared.
-		for _, argv := range [][]string{{"go", "vet"}, {"go", "build", "-o", "/dev/null"}, {"go", "test", "-vet=off", "-run=^$", "-exec=true"}} {
+		for _, argv := range [][]string{{"go", "vet"}, {"go", "build", "-buildvcs=false", "-o", "/dev/null"}, {"go", "test", "-vet=off", "-run=^$", "-exec=true"}} {
 			warm = append(warm, Step{Argv: append(argv, m.patterns...), Dir: m.dir, Cache: "go", Local: true, Optional: true})
 		}
 		source := path.Join(m.dir, m.source)
@@ -60,7 +60,7 @@ func (t *tree) golang(at, want string) []Verifier {
 			found = append(found, Verifier{Name: name, Kind: kind, Source: source, Tool: "go", Dir: m.dir, Modules: modules, Warm: warm, Argv: append(argv, m.patterns...)})
 		}
 		if m.dir == at { // elsewhere vet, which type-checks, is enough
-			add("go build", Build, "go", "build", "-o", "/dev/null")
+			add("go build", Build, "go", "build", "-buildvcs=false", "-o", "/dev/null")
 		}
 		add("go vet", Lint, "go", "vet")
 		add("go test", Test, "go", "test", "-vet=off", goTimeout(DefaultTimeout))

@@ -113,7 +113,7 @@ func (t *tree) pythonProject(at string) []Verifier {
 	}
 	if own := t.first(at, "mypy.ini", ".mypy.ini"); own != "" || hasHeader(cfg, "mypy") || hasHeader(pyproject, "tool.mypy") {
 		tools = append(tools, "mypy")
-		argv := []string{"mypy", "--no-color-output", "--cache-dir=/dev/null"}
+		argv := []string{"mypy", "--no-color-output", "--no-pretty", "--cache-dir=/dev/null"}
 		if !mypyScope.Match(slices.Concat(t.read(path.Join(at, own)), cfg, []byte("\n"), pyproject)) {
 			argv = append(argv, ".")
 		}

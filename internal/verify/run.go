@@ -104,9 +104,11 @@ func judge(v Verifier, argv []string, dir, tool string, out Output) fleet.Check 
 	case nothingToDo(tool, out.Exit):
 		check.Outcome, check.Lines = fleet.Passed, []string{distill.NoTests}
 	default:
-		if what, gone := distill.Missing(in); gone {
-			check.Outcome = fleet.ToolchainGone
-			check.Lines = append([]string{"missing: " + what}, distill.Tail(in, 3)...)
+		if what, line, gone := distill.Missing(in); gone {
+			check.Outcome, check.Lines = fleet.ToolchainGone, []string{"missing: " + what}
+			if line != "" {
+				check.Lines = append(check.Lines, "  "+line)
+			}
 			return check
 		}
 		check.Outcome = fleet.CheckFailed

@@ -53,10 +53,11 @@ type Step struct {
 }
 
 // Environment is what every verifier and step runs with, beside PATH, HOME and what the machine's toolchains need.
-// It asks tools to be plain, quiet and non-interactive.
+// It asks tools to be plain, quiet and non-interactive, and no more than that: NO_COLOR or COLUMNS make the tests of programs fail that care for
+// colours and widths. Colours are taken out of the output anyway.
 func Environment() map[string]string {
 	return map[string]string{
-		"CI": "true", "NO_COLOR": "1", "CLICOLOR": "0", "TERM": "dumb", "COLUMNS": "200",
+		"CI": "true", "TERM": "dumb",
 		"LC_ALL": "C.UTF-8", "TZ": "UTC", "DO_NOT_TRACK": "1", "GIT_TERMINAL_PROMPT": "0",
 		"PYTHONUNBUFFERED": "1", "PYTHONHASHSEED": "0", "PYTHONPYCACHEPREFIX": "/tmp/pycache", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1",
 		"npm_config_update_notifier": "false", "npm_config_fund": "false", "npm_config_audit": "false", "npm_config_yes": "false", "npm_config_color": "false", "HUSKY": "0", "COREPACK_ENABLE_DOWNLOAD_PROMPT": "0",

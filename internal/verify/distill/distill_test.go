@@ -37,8 +37,8 @@ func sound(t testing.TB, in distill.Input) []fleet.Failure {
 	if len(shown) == 0 || len(shown) > distill.MaxLines {
 		t.Errorf("%d lines", len(shown))
 	}
-	if what, ok := distill.Missing(in); ok {
-		shown = append(shown, what)
+	if what, line, ok := distill.Missing(in); ok {
+		shown = append(shown, what, line)
 	}
 	shown = append(shown, distill.Passed(in))
 	for _, line := range shown {
@@ -177,6 +177,21 @@ func TestCleaning(t *testing.T) {
 		got := distill.Render(failures, 0, 10)
 		if len(got) != 1 || got[0] != want {
 			t.Errorf("%q\n got %q\nwant %q", text, got, want)
+		}
+	}
+}
+
+// TestTestsThatMissANetworkMissNoToolchain: what a failing test prints must not pass the whole run off as not runnable.
+func TestTestsThatMissANetworkMissNoToolchain(t *testing.T) {
+	for tool, text := range map[string]string{
+		"go":     "--- FAIL: TestFetch (0.00s)\n    a_test.go:3: Get \"http://x\": dial tcp: lookup x: no such host\nFAIL\tex/a\t0.1s\n",
+		"gradle": "\nFetchTest > fetches() FAILED\n    java.net.UnknownHostException at FetchTest.java:12\n",
+		"cargo":  "     Running unittests src/lib.rs (target/debug/deps/a-1)\n---- fetches stdout ----\nerror: failed to download x\n\nfailures:\n    fetches\n",
+		"node":   "  1 failing\n\n  1) fetch\n       works:\n     Error: npm error code ENOTFOUND\n",
+		"maven":  "[INFO] Building release version 3.2\n[ERROR] ex.FetchTest.fetches -- Time elapsed: 0.1 s <<< ERROR!\njava.net.UnknownHostException: x\n",
+	} {
+		if what, line, gone := distill.Missing(distill.Input{Tool: tool, Text: []byte(text), Exit: 1}); gone {
+			t.Errorf("%s: %s (%s)", tool, what, line)
 		}
 	}
 }

@@ -56,8 +56,8 @@ func render(in distill.Input) string {
 		fmt.Fprintln(&b, distill.Passed(in))
 		return b.String()
 	}
-	if what, ok := distill.Missing(in); ok {
-		fmt.Fprintf(&b, "missing: %s\n", what)
+	if what, line, ok := distill.Missing(in); ok {
+		fmt.Fprintf(&b, "missing: %s\n%s\n", what, line)
 		return b.String()
 	}
 	failures, unread := distill.Failures(in)

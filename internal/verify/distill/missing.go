@@ -1,6 +1,9 @@
 package distill
 
-import "regexp"
+import (
+	"regexp"
+	"strings"
+)
 
 // absent says in each tool's words that a part of the machine is missing: a program, a compiler, a version of it,
 // or a dependency that cannot be fetched without network. The first group, where there is one, names the part.
@@ -33,7 +36,7 @@ var absent = []struct {
 
 	{"maven", regexp.MustCompile(`JAVA_HOME (?:environment variable )?is (?:not defined|not set|set to an invalid)`), "a Java development kit (JAVA_HOME)"},
 	{"maven", regexp.MustCompile(`No compiler is provided in this environment`), "a Java compiler"},
-	{"maven", regexp.MustCompile(`(?:invalid target release|invalid source release|release version|Source option|Target option):? (\d[\d.]*)\b`), "a Java compiler for version $1"},
+	{"maven", regexp.MustCompile(`error: (?:invalid target release:|invalid source release:|release version|Source option|Target option) (\d[\d.]*)\b`), "a Java compiler for version $1"},
 	{"maven", regexp.MustCompile(`Cannot access \S+ \(\S+\) in offline mode and the artifact (\S+) has not been downloaded`), "the artifact $1"},
 	{"maven", regexp.MustCompile(`Could not (?:transfer|find) artifact (\S+) (?:from/to|in) .*(?:Unknown host|Temporary failure|Connection refused|timed out|Network is unreachable|offline)`), "the artifact $1"},
 	{"maven", regexp.MustCompile(`(?:Non-resolvable parent POM|Unresolveable build extension|Plugin (\S+) or one of its dependencies could not be resolved).*(?:offline mode|Unknown host|Connection refused|Temporary failure)`), "the plugin $1"},
@@ -41,17 +44,17 @@ var absent = []struct {
 	{"maven", regexp.MustCompile(`\[ERROR\].*(?:No toolchain (?:found|matched)|Cannot find matching toolchain definitions)`), "a Java toolchain that the build names"},
 
 	{"gradle", regexp.MustCompile(`JAVA_HOME is (?:not set|set to an invalid directory)`), "a Java development kit (JAVA_HOME)"},
-	{"gradle", regexp.MustCompile(`java\.net\.(?:UnknownHostException|ConnectException|SocketTimeoutException|NoRouteToHostException).*(?:gradle|$)`), "Gradle itself or a dependency, which has to be downloaded"},
+	{"gradle", regexp.MustCompile(`^Exception in thread "main" java\.(?:net\.\w+|io\.IO)Exception`), "Gradle itself, which its wrapper has to download"},
 	{"gradle", regexp.MustCompile(`No cached version of (\S+) available for offline mode`), "the dependency $1"},
 	{"gradle", regexp.MustCompile(`Unsupported class file major version (\d+)|Could not determine java version|is not supported by this version of Gradle|Gradle requires JVM`), "a Java version that this Gradle runs on"},
 	{"gradle", regexp.MustCompile(`(?:No matching toolchains found|Cannot find a Java installation|No locally installed toolchains match)`), "a Java toolchain that the build names"},
 	{"gradle", regexp.MustCompile(`SDK location not found`), "the Android SDK"},
-	{"gradle", regexp.MustCompile(`Could not (?:GET|HEAD) '[^']+'|Plugin \[id: '[^']+'.*\] was not found in any of the following sources`), "a dependency that has to be downloaded"},
+	{"gradle", regexp.MustCompile(`^ *> Could not (?:GET|HEAD) '[^']+'|Plugin \[id: '[^']+'.*\] was not found in any of the following sources`), "a dependency that has to be downloaded"},
 
 	{"cargo", regexp.MustCompile(`toolchain '([^']+)' is not installed`), "the Rust toolchain $1"},
 	{"cargo", regexp.MustCompile(`requires rustc (\d[\d.]*)`), "Rust $1 or newer"},
 	{"cargo", regexp.MustCompile(`rustc \S+ is not supported by|feature .edition\d+. is required`), "a newer Rust"},
-	{"cargo", regexp.MustCompile(`no matching package named .([^ ]+?). found|failed to (?:download|fetch|load source|query replaced source|get .([^ ]+?). as a dependency)|attempting to make an HTTP request, but --offline was specified|[Cc]ould(?:n't| not) resolve host`), "a crate that has to be downloaded"},
+	{"cargo", regexp.MustCompile("^error: (?:no matching package named|failed to (?:download|fetch|load source|query replaced source|get `[^`]+` as a dependency|sync)|unable to update|attempting to make an HTTP request|checksum for)"), "a crate that has to be downloaded"},
 	{"cargo", regexp.MustCompile("linker `([^`]+)` not found"), "the linker $1"},
 	{"cargo", regexp.MustCompile("error: no such command: `(fmt|clippy)`|'cargo-(fmt|clippy)' is not installed"), "cargo $1$2"},
 
@@ -65,18 +68,24 @@ var absent = []struct {
 	{"pre-commit", regexp.MustCompile(`An unexpected error has occurred: CalledProcessError:.*|unable to access 'https?://[^']+'`), "a hook that has to be downloaded"},
 }
 
-// Missing names what this machine lacks when that, and not the code, is why the command failed. Without network a
-// dependency that was never fetched counts as missing too.
-func Missing(in Input) (what string, ok bool) {
+// Missing names what this machine lacks when that, and not the code, is why the command failed, and the line that says so. Without
+// network a dependency that was never fetched counts as missing too.
+func Missing(in Input) (what, line string, ok bool) {
+	root := strings.TrimRight(in.Root, "/")
 	all, _ := lines(in.Text)
 	if in.Tool == "python" {
 		if what := pythonLacks(all); what != "" {
-			return shown(what), true
+			return shown(what), "", true
 		}
 	}
 	if in.Tool == "pre-commit" {
 		if what := hooksLack(all); what != "" {
-			return shown(what), true
+			return shown(what), "", true
+		}
+	}
+	for _, f := range read(in).found {
+		if strings.HasPrefix(f.Key, "test ") {
+			return "", "", false // there was what it takes to run tests, whatever else they say they miss
 		}
 	}
 	for _, a := range absent {
@@ -91,10 +100,11 @@ func Missing(in Input) (what string, ok bool) {
 			if m == nil {
 				continue
 			}
-			return shown(string(a.says.ExpandString(nil, a.what, line, m))), true
+			what := string(a.says.ExpandString(nil, a.what, line, m))
+			return shown(stable(what, root)), shown(stable(strings.TrimSpace(line), root)), true
 		}
 	}
-	return "", false
+	return "", "", false
 }
 
 var makeGone = regexp.MustCompile(`^(?:make|gmake)(?:\[\d+\])?: \*\*\* .* Error 12[67]$`)

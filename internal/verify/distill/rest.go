@@ -68,15 +68,3 @@ func readRest(d *document) {
 		d.add(0, "silent", "it failed and printed nothing")
 	}
 }
-
-// Tail returns the last n lines that say something, as a reader's help.
-func Tail(in Input, n int) []string {
-	all, _ := lines(in.Text)
-	var tail []string
-	for i := len(all) - 1; i >= 0 && len(tail) < n; i-- {
-		if strings.TrimSpace(all[i]) != "" {
-			tail = append([]string{"  " + strings.TrimLeft(shown(stable(all[i], strings.TrimRight(in.Root, "/"))), " ")}, tail...)
-		}
-	}
-	return tail
-}
