@@ -140,7 +140,7 @@ func (h *house) spent(campaign string) fleet.Money {
 	return status.Campaigns[0].Spent
 }
 
-// Claude Code itself, where the tests of its driver have installed it.
+// Claude Code itself, as the tests of its driver have installed it.
 func TestClaudeRunsACampaign(t *testing.T) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -148,7 +148,7 @@ func TestClaudeRunsACampaign(t *testing.T) {
 	}
 	found, err := filepath.Glob(filepath.Join(cache, "gaggle", "agents", "claude-"+claude.Tested, "node_modules", "@anthropic-ai", "claude-code-*", "claude"))
 	if err != nil || len(found) == 0 {
-		t.Skip("Claude Code is not installed: go test -tags full ./internal/agent/claude does that")
+		t.Fatal("missing part: Claude Code; go test -tags full ./internal/agent/claude installs it, as go run ./ci does first")
 	}
 	t.Setenv("PATH", filepath.Dir(found[0])+string(os.PathListSeparator)+os.Getenv("PATH"))
 	models, _ := newModels(t, nil)
