@@ -87,7 +87,11 @@ func (a *App) judgeCommand() *cobra.Command {
 
 func (a *App) doctorCommand() *cobra.Command {
 	return &cobra.Command{Use: "doctor", Short: "Say what this machine can do, and how to mend what it cannot", Args: args(0, 0), RunE: func(cmd *cobra.Command, _ []string) error {
-		checks := ops.Doctor(cmd.Context(), ops.DoctorInput{Data: a.dataDir(), Models: ops.ModelsFromEnvironment(a.Env)})
+		forges, err := ops.ReadForges(a.Env, a.dataDir())
+		if err != nil {
+			return err
+		}
+		checks := ops.Doctor(cmd.Context(), ops.DoctorInput{Data: a.dataDir(), Models: ops.ModelsFromEnvironment(a.Env), Forges: forges})
 		for _, c := range checks {
 			a.failed = a.failed || !c.OK && c.Required
 		}

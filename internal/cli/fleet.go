@@ -15,7 +15,7 @@ func (a *App) fleetCommand() *cobra.Command {
 	root := &cobra.Command{Use: "fleet", Short: "The repositories and components that Gaggle knows"}
 	group(root)
 	var in ops.SyncInput
-	sync := &cobra.Command{Use: "sync --from DIR|FILE", Short: "Read a folder of repositories, or a file of clone URLs, into the fleet", Args: args(0, 0), RunE: func(cmd *cobra.Command, _ []string) error {
+	sync := &cobra.Command{Use: "sync --from DIR|FILE|FORGE:OWNER", Short: "Read a folder of repositories, a file of clone URLs, or an owner on a forge, into the fleet", Args: args(0, 0), RunE: func(cmd *cobra.Command, _ []string) error {
 		return a.with(cmd, func(ctx context.Context, o *ops.Ops) error {
 			out, err := o.Sync(ctx, in)
 			if err != nil {
@@ -39,7 +39,7 @@ func (a *App) fleetCommand() *cobra.Command {
 			})
 		})
 	}}
-	sync.Flags().StringVar(&in.From, "from", "", "a folder of repositories, or a file with a clone URL a line; without it, what was named before is read again")
+	sync.Flags().StringVar(&in.From, "from", "", "a folder of repositories, a file with a clone URL a line, or a forge and an owner such as github:acme; without it, what was named before is read again")
 
 	var owner string
 	list := &cobra.Command{Use: "list", Short: "List the components", Args: args(0, 0), RunE: func(cmd *cobra.Command, _ []string) error {

@@ -178,7 +178,11 @@ func (a *App) dataDir() string {
 
 // open opens the data folder for a command.
 func (a *App) open(ctx context.Context) (*ops.Ops, error) {
-	cfg := ops.Config{Data: a.dataDir(), Database: a.database, Models: ops.ModelsFromEnvironment(a.Env), Actor: a.Env("USER"), VerifyCommand: []string{sandbox.Self, "__verify"}}
+	forges, err := ops.ReadForges(a.Env, a.dataDir())
+	if err != nil {
+		return nil, err
+	}
+	cfg := ops.Config{Data: a.dataDir(), Forges: forges, Database: a.database, Models: ops.ModelsFromEnvironment(a.Env), Actor: a.Env("USER"), VerifyCommand: []string{sandbox.Self, "__verify"}}
 	if cfg.Database == "" {
 		cfg.Database = a.Env("GAGGLE_DATABASE")
 	}

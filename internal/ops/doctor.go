@@ -14,6 +14,7 @@ import (
 type DoctorInput struct {
 	Data   string
 	Models Models
+	Forges Forges
 }
 
 // Examined is one thing that the doctor looked at.
@@ -52,7 +53,7 @@ func Doctor(ctx context.Context, in DoctorInput) []Examined {
 	} else {
 		models.Detail, models.Mend = "no key and no endpoint: script campaigns work, agents and the judge do not", "set ANTHROPIC_API_KEY or OPENAI_API_KEY, or OPENAI_BASE_URL for a local endpoint"
 	}
-	return append(all, claude, models)
+	return append(append(all, claude, models), examineForges(ctx, in.Forges)...)
 }
 
 func examineGit(ctx context.Context) Examined {

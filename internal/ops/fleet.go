@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -44,25 +45,22 @@ func (o *Ops) Sync(ctx context.Context, in SyncInput) (*SyncOutput, error) {
 		return nil, err
 	}
 	if in.From != "" {
-		from, err := filepath.Abs(in.From)
+		from, err := o.source(in.From)
 		if err != nil {
 			return nil, err
-		}
-		if _, err := os.Stat(from); err != nil {
-			return nil, &fleet.Error{Code: fleet.CodeNotFound, Message: "there is nothing at " + from, Hint: "--from takes a folder of repositories, or a file with a clone URL a line", Err: err}
 		}
 		if !slices.Contains(sources, from) {
 			sources = append(sources, from)
 		}
 	}
 	if len(sources) == 0 {
-		return nil, &fleet.Error{Code: fleet.CodeInvalid, Message: "no source of repositories is known", Hint: "gaggle fleet sync --from DIR|FILE"}
+		return nil, &fleet.Error{Code: fleet.CodeInvalid, Message: "no source of repositories is known", Hint: "gaggle fleet sync --from DIR|FILE|FORGE:OWNER"}
 	}
 	known, err := o.known(ctx)
 	if err != nil {
 		return nil, err
 	}
-	repos, sourceOf, problems, err := discover(ctx, sources, in.From != "")
+	repos, sourceOf, problems, err := o.discover(ctx, sources, in.From != "")
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +73,11 @@ func (o *Ops) Sync(ctx context.Context, in SyncInput) (*SyncOutput, error) {
 			}
 		}
 	}
-	if err := o.sync(ctx, repos, sourceOf, known, 0, out); err != nil {
+	told := make(map[string]fleet.Repository, len(repos))
+	for _, r := range repos {
+		told[r.Name] = r
+	}
+	if err := o.sync(ctx, repos, sourceOf, known, told, 0, out); err != nil {
 		return nil, err
 	}
 	data, err := json.Marshal(sources)
@@ -88,12 +90,40 @@ func (o *Ops) Sync(ctx context.Context, in SyncInput) (*SyncOutput, error) {
 	return out, o.collect(ctx)
 }
 
+// source settles what a person named: a folder or a file by its whole path, a forge and an owner as it is.
+func (o *Ops) source(from string) (string, error) {
+	if _, _, ok, err := o.forgeSource(from); ok {
+		return from, err
+	}
+	path, err := filepath.Abs(from)
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(path); err != nil {
+		hint := "--from takes a folder of repositories, a file with a clone URL a line, or a forge and an owner such as github:acme"
+		return "", &fleet.Error{Code: fleet.CodeNotFound, Message: "there is nothing at " + path, Hint: hint, Err: err}
+	}
+	return path, nil
+}
+
 // discover lists the repositories of all sources. A source that cannot be read any more is an error where a person
 // named one just now, and a problem otherwise.
-func discover(ctx context.Context, sources []string, strict bool) (all []fleet.Repository, sourceOf map[string]string, problems []fleet.Problem, err error) {
+func (o *Ops) discover(ctx context.Context, sources []string, strict bool) (all []fleet.Repository, sourceOf map[string]string, problems []fleet.Problem, err error) {
 	sourceOf = map[string]string{}
 	for i, from := range sources {
-		repos, found, err := catalog.Discover(ctx, from)
+		var repos []fleet.Repository
+		var found []fleet.Problem
+		name, scope, remote, err := o.forgeSource(from)
+		switch {
+		case err != nil:
+		case remote:
+			repos, err = o.discoverForge(ctx, name, scope)
+		default:
+			repos, found, err = catalog.Discover(ctx, from)
+		}
+		if err != nil && remote {
+			return nil, nil, nil, err // with what the forge asked for, such as to wait
+		}
 		if err != nil && (strict && i == len(sources)-1 || ctx.Err() != nil) {
 			return nil, nil, nil, err
 		}
@@ -128,7 +158,8 @@ func (o *Ops) Refresh(ctx context.Context) error {
 		sourceOf[name] = r.Source
 	}
 	slices.SortFunc(repos, func(a, b fleet.Repository) int { return strings.Compare(a.Name, b.Name) })
-	return o.sync(ctx, repos, sourceOf, known, time.Minute, &SyncOutput{})
+	sources := slices.Compact(slices.Sorted(maps.Values(sourceOf)))
+	return o.sync(ctx, repos, sourceOf, known, o.heads(ctx, sources), time.Minute, &SyncOutput{})
 }
 
 func (o *Ops) sources(ctx context.Context) ([]string, error) {
@@ -152,21 +183,29 @@ func (o *Ops) known(ctx context.Context) (map[string]store.StoredRepository, err
 	return known, nil
 }
 
-// aged asks remotes on this machine whatever their age.
-type aged struct{ catalog.Mirrors }
+// aged asks remotes on this machine whatever their age, and none whose forge just told that it stands where it stood.
+type aged struct {
+	catalog.Mirrors
+	known map[string]store.StoredRepository
+	told  map[string]fleet.Repository
+}
 
 // Refresh implements catalog.Mirrors.
 func (m aged) Refresh(ctx context.Context, repo fleet.Repository, maxAge time.Duration) (git.Head, error) {
 	if r, err := git.ParseRemote(repo.URL); err == nil && r.Path != "" {
 		maxAge = 0
 	}
+	was, now := m.known[repo.Name], m.told[repo.Name]
+	if now.Head != "" && now.Head == was.Head && now.URL == was.URL && now.DefaultBranch == was.DefaultBranch && was.Tree != "" {
+		return git.Head{Branch: was.DefaultBranch, Commit: was.Head, Tree: was.Tree}, nil
+	}
 	return m.Mirrors.Refresh(ctx, repo, maxAge)
 }
 
 // sync reads the repositories and stores what is new, each in a transaction of its own.
-func (o *Ops) sync(ctx context.Context, repos []fleet.Repository, sourceOf map[string]string, known map[string]store.StoredRepository, maxAge time.Duration, out *SyncOutput) error {
+func (o *Ops) sync(ctx context.Context, repos []fleet.Repository, sourceOf map[string]string, known map[string]store.StoredRepository, told map[string]fleet.Repository, maxAge time.Duration, out *SyncOutput) error {
 	_, err := catalog.Sync(ctx, repos, catalog.Options{
-		Mirrors: aged{catalog.GitMirrors(o.git)},
+		Mirrors: aged{catalog.GitMirrors(o.git), known, told},
 		MaxAge:  maxAge,
 		Now:     o.cfg.Clock,
 		Known: func(name string) (catalog.Known, bool) {

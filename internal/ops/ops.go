@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"sync"
 	"time"
 
 	"gaggle/internal/agent"
@@ -39,6 +40,8 @@ type Config struct {
 	// Registries are hosts of package registries, beside those that the go and npm commands are set up with. While the caches
 	// are filled, package managers may fetch from them; nothing else may.
 	Registries []string
+	// Forges are the code hosts beside the built-in one. Defaults to none.
+	Forges Forges
 	// Actor is written into events for what people do. Defaults to the user's name.
 	Actor string
 	// Clock tells the time. Defaults to time.Now.
@@ -56,6 +59,11 @@ type Ops struct {
 	redact  *redact.Redactor
 	forge   *local.Forge
 	publish *publish.Publisher
+	person  func(ctx context.Context, url string) (user, secret string, err error) // the person's own credentials for git
+	drivers struct {
+		sync.Mutex
+		byURL map[string]forge.Forge
+	}
 }
 
 // Open opens the data folder. It starts no process and asks no network.
@@ -83,14 +91,11 @@ func Open(ctx context.Context, cfg Config) (*Ops, error) {
 	if cfg.Database == "" {
 		cfg.Database = filepath.Join(data, "gaggle.db")
 	}
-	o := &Ops{cfg: cfg, redact: redact.New(cfg.Models.secrets()...)}
-	var credentials func(ctx context.Context, url string) (user, secret string, err error)
-	if o.git, err = git.Open(git.Config{Dir: filepath.Join(data, "mirrors"), AllowFile: true, Credentials: func(ctx context.Context, url string) (string, string, error) {
-		return credentials(ctx, url)
-	}}); err != nil {
+	o := &Ops{cfg: cfg, redact: redact.New(append(cfg.Models.secrets(), cfg.Forges.secrets(ctx)...)...)}
+	if o.git, err = git.Open(git.Config{Dir: filepath.Join(data, "mirrors"), AllowFile: true, Credentials: o.gitCredential}); err != nil {
 		return nil, unwritable(data, err)
 	}
-	credentials = o.git.UserCredentials()
+	o.person = o.git.UserCredentials()
 	if o.forge, err = local.New(local.Config{Dir: filepath.Join(data, "forge"), Git: o.git, Now: cfg.Clock}); err != nil {
 		return nil, unwritable(data, err)
 	}
@@ -112,14 +117,6 @@ func unwritable(data string, err error) error {
 
 // Close releases the data folder.
 func (o *Ops) Close() { o.store.Close() }
-
-// forgeNamed finds a forge by the name that repositories carry.
-func (o *Ops) forgeNamed(name string) (forge.Forge, error) {
-	if name == "local" || name == "" {
-		return o.forge, nil
-	}
-	return nil, &fleet.Error{Code: fleet.CodeUnsupported, Message: fmt.Sprintf("there is no forge %q", name), Hint: "the built-in one is called local"}
-}
 
 // engine makes an engine with everything that attempts need; withSandbox is false for commands that start none.
 func (o *Ops) engine(ctx context.Context, parallel int, withSandbox bool) (*engine.Engine, error) {

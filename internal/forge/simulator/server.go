@@ -69,6 +69,10 @@ func (s *server) handle(pattern string, do func(*call)) {
 }
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.Contains(r.URL.Path, ".git/") {
+		s.git(w, r)
+		return
+	}
 	h := s.host
 	body, err := io.ReadAll(r.Body)
 	if err != nil {

@@ -1,0 +1,317 @@
+package ops
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"gaggle/internal/fleet"
+	"gaggle/internal/forge"
+	"gaggle/internal/forge/gitea"
+	"gaggle/internal/forge/github"
+	"gaggle/internal/forge/gitlab"
+)
+
+// ForgeConfig is one code host, as forges.yaml has it.
+type ForgeConfig struct {
+	Kind      string   `yaml:"kind"`      // github, gitlab, gitea
+	URL       string   `yaml:"url"`       // of the site; github and gitlab default to the public one
+	TokenEnv  string   `yaml:"tokenEnv"`  // environment variable that holds the token
+	TokenFile string   `yaml:"tokenFile"` // file that holds it, for its owner's eyes only; relative to the data folder
+	App       ForgeApp `yaml:"app"`       // github: an App instead of a token
+
+	credential forge.Credential
+}
+
+// ForgeApp is an installation of a GitHub App.
+type ForgeApp struct {
+	ID           int64  `yaml:"id"`
+	Installation int64  `yaml:"installation"`
+	KeyFile      string `yaml:"keyFile"`
+}
+
+// Forges are the code hosts by name.
+type Forges map[string]ForgeConfig
+
+// ReadForges reads DATA/forges.yaml, and adds what GITHUB_TOKEN (and GITHUB_URL), GITLAB_TOKEN (and GITLAB_URL) and GITEA_TOKEN with
+// GITEA_URL name, as github, gitlab and gitea. The file wins.
+func ReadForges(env func(string) string, data string) (Forges, error) {
+	all := Forges{}
+	file := filepath.Join(data, "forges.yaml")
+	text, err := os.ReadFile(file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fleet.Errorf(fleet.CodeInvalid, "%w", err)
+	}
+	if err == nil {
+		var in struct {
+			Forges Forges `yaml:"forges"`
+		}
+		if err := yaml.UnmarshalWithOptions(text, &in, yaml.Strict()); err != nil {
+			return nil, &fleet.Error{Code: fleet.CodeInvalid, File: file, Message: "the forges cannot be read", Err: errors.New(yaml.FormatError(err, false, false))}
+		}
+		maps.Copy(all, in.Forges)
+	}
+	for _, kind := range []string{"github", "gitlab", "gitea"} {
+		prefix := strings.ToUpper(kind)
+		at := env(prefix + "_URL")
+		if _, named := all[kind]; !named && env(prefix+"_TOKEN") != "" && (at != "" || kind != "gitea") {
+			all[kind] = ForgeConfig{Kind: kind, URL: at, TokenEnv: prefix + "_TOKEN"}
+		}
+	}
+	for name, c := range all {
+		invalid := func(message, hint string) error {
+			return &fleet.Error{Code: fleet.CodeInvalid, File: file, Message: "forge " + strconv.Quote(name) + " " + message, Hint: hint}
+		}
+		if name == "local" || name == "" || strings.ContainsAny(name, ":/ ") {
+			return nil, invalid("has a name that cannot be used", "a word such as github; the built-in forge is called local")
+		}
+		c.URL = cmp.Or(c.URL, map[string]string{"github": "https://github.com", "gitlab": "https://gitlab.com"}[c.Kind])
+		c.URL = strings.TrimRight(c.URL, "/")
+		under := func(path string) string {
+			if path == "" || filepath.IsAbs(path) {
+				return path
+			}
+			return filepath.Join(data, path)
+		}
+		switch {
+		case !slices.Contains([]string{"github", "gitlab", "gitea"}, c.Kind):
+			return nil, invalid("is of no known kind", "kind: github, gitlab or gitea (also for Forgejo)")
+		case c.URL == "":
+			return nil, invalid("has no url", "url: https://git.example.com")
+		case c.App.ID != 0 && c.Kind != "github":
+			return nil, invalid("has no Apps", "only GitHub has them: use tokenEnv or tokenFile")
+		case c.App.ID != 0:
+			key, err := forge.ReadPrivate(under(c.App.KeyFile))
+			if err == nil {
+				c.credential, err = github.App(github.AppConfig{URL: c.URL, ID: c.App.ID, InstallationID: c.App.Installation, Key: key})
+			}
+			if err != nil {
+				broken := err // said when the forge is used: others work
+				c.credential = func(context.Context) (forge.Secret, error) { return "", broken }
+			}
+		case c.TokenFile != "":
+			c.credential = forge.FromFile(under(c.TokenFile))
+		case c.TokenEnv != "":
+			c.credential = forge.FromEnvironment(env, c.TokenEnv)
+		default:
+			return nil, invalid("names no credential", "tokenEnv: NAME, tokenFile: PATH, or app: for a GitHub App")
+		}
+		all[name] = c
+	}
+	return all, nil
+}
+
+// secrets are the tokens that can be read now, for the redactor.
+func (f Forges) secrets(ctx context.Context) []string {
+	var all []string
+	for _, c := range f {
+		if c.App.ID == 0 && c.credential != nil {
+			if s, err := c.credential(ctx); err == nil {
+				all = append(all, s.Reveal())
+			}
+		}
+	}
+	return all
+}
+
+// named finds a configuration by its name, or by the host that repositories carry.
+func (f Forges) named(name string) (ForgeConfig, bool) {
+	if c, ok := f[name]; ok {
+		return c, true
+	}
+	for _, n := range slices.Sorted(maps.Keys(f)) {
+		if u, err := url.Parse(f[n].URL); err == nil && strings.EqualFold(u.Host, name) {
+			return f[n], true
+		}
+	}
+	return ForgeConfig{}, false
+}
+
+// driver makes the driver of a configuration.
+func (c ForgeConfig) driver() (forge.Forge, error) {
+	switch c.Kind {
+	case "github":
+		return github.New(github.Config{URL: c.URL, Credential: c.credential})
+	case "gitlab":
+		return gitlab.New(gitlab.Config{URL: c.URL, Credential: c.credential})
+	}
+	return gitea.New(gitea.Config{URL: c.URL, Credential: c.credential})
+}
+
+// forgeNamed finds a forge by the name that repositories carry. Each has one driver, and so one budget of calls.
+func (o *Ops) forgeNamed(name string) (forge.Forge, error) {
+	if name == "local" || name == "" {
+		return o.forge, nil
+	}
+	c, ok := o.cfg.Forges.named(name)
+	if !ok {
+		return nil, &fleet.Error{Code: fleet.CodeUnsupported, Message: fmt.Sprintf("there is no forge %q", name), Hint: "the built-in one is called local; set GITHUB_TOKEN, GITLAB_TOKEN, or GITEA_TOKEN and GITEA_URL, or name it in forges.yaml in the data folder"}
+	}
+	o.drivers.Lock()
+	defer o.drivers.Unlock()
+	if d := o.drivers.byURL[c.URL]; d != nil {
+		return d, nil
+	}
+	d, err := c.driver()
+	if err == nil {
+		if o.drivers.byURL == nil {
+			o.drivers.byURL = map[string]forge.Forge{}
+		}
+		o.drivers.byURL[c.URL] = d
+	}
+	return d, err
+}
+
+// gitCredential answers git for a clone URL: with the token of the forge that it is on, or with what the person's own git has.
+func (o *Ops) gitCredential(ctx context.Context, raw string) (user, secret string, err error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return o.person(ctx, raw)
+	}
+	c, ok := o.cfg.Forges.named(u.Host)
+	if site, err := url.Parse(c.URL); !ok || err != nil || site.Scheme != u.Scheme {
+		return o.person(ctx, raw)
+	}
+	token, err := c.credential(ctx)
+	if err != nil {
+		return "", "", err
+	}
+	return map[string]string{"github": "x-access-token", "gitlab": "oauth2", "gitea": "gaggle"}[c.Kind], token.Reveal(), nil
+}
+
+// forgeSource reads a source such as "github:acme" or "gitlab:group/sub?archived&topic=go&visibility=public"; ok is false for
+// one that names no forge.
+func (o *Ops) forgeSource(from string) (name string, scope forge.Scope, ok bool, err error) {
+	name, rest, colon := strings.Cut(from, ":")
+	if _, known := o.cfg.Forges.named(name); !colon || !known {
+		return "", scope, false, nil
+	}
+	owner, query, _ := strings.Cut(rest, "?")
+	scope.Owner = strings.Trim(owner, "/")
+	q, err := url.ParseQuery(query)
+	if err == nil && scope.Owner == "" {
+		err = errors.New("no owner")
+	}
+	for key, values := range q {
+		switch key {
+		case "archived":
+			scope.Archived = true
+		case "forks":
+			scope.Forks = true
+		case "topic":
+			scope.Topics = values
+		case "visibility":
+			scope.Visibility = values
+		case "maxSize":
+			var mb int64
+			if mb, err = strconv.ParseInt(values[0], 10, 64); err == nil {
+				scope.MaxSize = mb << 20
+			}
+		default:
+			err = fmt.Errorf("%q is not understood", key)
+		}
+	}
+	if err != nil {
+		return "", scope, true, &fleet.Error{Code: fleet.CodeInvalid, Message: "the source " + from + " cannot be used", Hint: "such as github:acme or gitlab:group/sub?archived&forks&topic=go&visibility=public&maxSize=500 (megabytes)", Err: err}
+	}
+	return name, scope, true, nil
+}
+
+// discoverForge lists the repositories of a forge source. A list that is not whole is an error: whatever is missing from
+// it would be taken for gone.
+func (o *Ops) discoverForge(ctx context.Context, name string, scope forge.Scope) ([]fleet.Repository, error) {
+	f, err := o.forgeNamed(name)
+	if err != nil {
+		return nil, err
+	}
+	d, ok := f.(forge.Discoverer)
+	if !ok {
+		return nil, forge.Unsupported("forge " + name + " lists no repositories")
+	}
+	all := []fleet.Repository{}
+	for r, err := range d.Discover(ctx, scope) {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	if len(all) == 0 {
+		return nil, &fleet.Error{Code: fleet.CodeNotFound, Message: scope.Owner + " has no repository on " + name + " that the filter takes", Hint: "archived ones and forks count with ?archived&forks"}
+	}
+	return all, nil
+}
+
+// heads asks the forges of these sources where the default branches stand. A forge that cannot say now, or says it never,
+// is left out: git is asked then.
+func (o *Ops) heads(ctx context.Context, sources []string) map[string]fleet.Repository {
+	told := map[string]fleet.Repository{}
+	for _, from := range sources {
+		name, scope, ok, err := o.forgeSource(from)
+		if !ok || err != nil {
+			continue
+		}
+		if c, _ := o.cfg.Forges.named(name); c.Kind != "github" {
+			continue // their lists have no heads
+		}
+		repos, err := o.discoverForge(ctx, name, scope)
+		if err != nil {
+			continue
+		}
+		for _, r := range repos {
+			told[r.Name] = r
+		}
+	}
+	return told
+}
+
+// examineForges says who each credential belongs to, and what can and cannot be done with it.
+func examineForges(ctx context.Context, forges Forges) []Examined {
+	all := []Examined{{Name: "forge local", OK: true, Detail: "built in: pull requests are files in the data folder"}}
+	for _, name := range slices.Sorted(maps.Keys(forges)) {
+		c := forges[name]
+		e := Examined{Name: "forge " + name, Detail: c.Kind + " at " + c.URL}
+		all = append(all, e)
+		last := &all[len(all)-1]
+		d, err := c.driver()
+		if err == nil {
+			checker, ok := d.(forge.Checker)
+			if !ok {
+				continue
+			}
+			ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+			var account forge.Account
+			var abilities []forge.Ability
+			account, abilities, err = checker.Check(ctx)
+			cancel()
+			last.Detail += " as " + account.Name
+			if len(account.Scopes) > 0 {
+				last.Detail += " (" + strings.Join(account.Scopes, ", ") + ")"
+			}
+			last.OK = err == nil
+			for _, a := range abilities {
+				switch {
+				case !a.OK:
+					last.Detail += "; no " + a.Name + ": " + a.Detail
+				case a.Detail != "":
+					last.Detail += "; " + a.Name + ": " + a.Detail
+				}
+			}
+		}
+		if err != nil {
+			last.OK, last.Detail, last.Mend = false, c.Kind+" at "+c.URL+": "+err.Error(), fleet.HintOf(err)
+		}
+	}
+	return all
+}

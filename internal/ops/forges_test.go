@@ -1,0 +1,100 @@
+package ops_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"gaggle/internal/fleet"
+	"gaggle/internal/forge/simulator"
+	"gaggle/internal/ops"
+)
+
+func openWith(t *testing.T, env map[string]string) (*ops.Ops, ops.Forges) {
+	t.Helper()
+	data := t.TempDir()
+	forges, err := ops.ReadForges(func(k string) string { return env[k] }, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := ops.Open(t.Context(), ops.Config{Data: data, Forges: forges, Actor: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(o.Close)
+	return o, forges
+}
+
+// Each kind of forge is a source of repositories, and its token opens them to git.
+func TestForgesAsSources(t *testing.T) {
+	for kind, serve := range map[string]func(testing.TB, *simulator.Host) string{
+		"github": func(t testing.TB, h *simulator.Host) string { return simulator.GitHub(t, h, nil) }, "gitlab": simulator.GitLab, "gitea": simulator.Gitea,
+	} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			host, h := simulator.Harness(t, 0, simulator.Faults{})
+			h.Push(t, "main", map[string]string{"catalog-info.yaml": "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata:\n  name: billing\nspec:\n  type: service\n  owner: payments\n  lifecycle: production\n"})
+			var path string
+			host.With(simulator.Slug, func(r *simulator.Repo) { path = r.Path })
+			host.Add(simulator.Repo{Slug: "acme/old", Path: path, Archived: true})
+			upper := strings.ToUpper(kind)
+			o, forges := openWith(t, map[string]string{upper + "_TOKEN": "token", upper + "_URL": serve(t, host)})
+			out, err := o.Sync(t.Context(), ops.SyncInput{From: kind + ":acme"})
+			if err != nil || out.Repositories != 1 || out.Components != 1 || len(out.Problems) != 0 {
+				t.Fatalf("%+v, %v", out, err)
+			}
+			calls, git := host.Calls(""), host.Calls("git")
+			if err := o.Refresh(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if out, err = o.Sync(t.Context(), ops.SyncInput{}); err != nil || out.Unchanged != 1 || out.Gone != 0 {
+				t.Fatalf("%+v, %v", out, err)
+			}
+			if kind == "github" && (host.Calls("git") != git || host.Calls("")-calls != 2) {
+				t.Errorf("nothing new cost %d calls and %d times git", host.Calls("")-calls, host.Calls("git")-git)
+			}
+			h.Push(t, "main", map[string]string{"new.txt": "new\n"})
+			if out, err = o.Sync(t.Context(), ops.SyncInput{}); err != nil || out.Read != 1 {
+				t.Errorf("%+v, %v", out, err)
+			}
+			examined := false
+			for _, e := range ops.Doctor(t.Context(), ops.DoctorInput{Data: t.TempDir(), Forges: forges}) {
+				if e.Name == "forge "+kind {
+					examined = e.OK && strings.Contains(e.Detail, simulator.Self) && strings.Contains(e.Detail, "no ") && !strings.Contains(e.Detail, "token token")
+				}
+			}
+			if !examined {
+				t.Error("the doctor says nothing of the forge")
+			}
+			if _, err := o.Sync(t.Context(), ops.SyncInput{From: kind + ":acme?nonsense=1"}); fleet.CodeOf(err) != fleet.CodeInvalid {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestReadForges(t *testing.T) {
+	data := t.TempDir()
+	env := func(k string) string {
+		return map[string]string{"GITHUB_TOKEN": "ghp_x", "GITEA_TOKEN": "y", "WORK": "z"}[k]
+	}
+	read := func(text string) (ops.Forges, error) {
+		if err := os.WriteFile(filepath.Join(data, "forges.yaml"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return ops.ReadForges(env, data)
+	}
+	f, err := read("forges:\n  work:\n    kind: gitlab\n    url: https://git.example.com/\n    tokenEnv: WORK\n")
+	if err != nil || len(f) != 2 || f["work"].URL != "https://git.example.com" || f["github"].URL != "https://github.com" {
+		t.Errorf("%+v, %v", f, err)
+	}
+	for name, text := range map[string]string{
+		"no kind": "forges: {a: {url: 'https://x'}}", "a token": "forges: {a: {kind: github, token: ghp_secret}}", "no credential": "forges: {a: {kind: github}}",
+		"the built-in one": "forges: {local: {kind: github, tokenEnv: WORK}}", "no url": "forges: {a: {kind: gitea, tokenEnv: WORK}}", "an App elsewhere": "forges: {a: {kind: gitlab, app: {id: 1}}}",
+	} {
+		if _, err := read(text); fleet.CodeOf(err) != fleet.CodeInvalid || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
