@@ -2,6 +2,7 @@ package github
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"net/http"
 	"slices"
@@ -145,8 +146,8 @@ func (f *Forge) update(ctx context.Context, spec forge.PullSpec, owner, name str
 func (f *Forge) dress(ctx context.Context, spec forge.PullSpec, owner, name string, p *gh.PullRequest, known bool) (forge.Pull, error) {
 	pull := toPull(spec.Repo, p)
 	if labels := forge.Lacking(pull.Labels, spec.Labels); len(labels) > 0 {
-		all, _, err := f.api.Issues.AddLabelsToIssue(ctx, owner, name, pull.Number, labels)
-		if err = transport.Error(ctx, err); err != nil {
+		all, err := f.addLabels(ctx, owner, name, pull.Number, labels)
+		if err != nil {
 			return forge.Pull{}, err
 		}
 		pull.Labels = nil
@@ -187,6 +188,15 @@ func (f *Forge) dress(ctx context.Context, spec forge.PullSpec, owner, name stri
 	}
 	pull.Reviewers = requested(asked)
 	return pull, nil
+}
+
+// addLabels sends the object that GitHub describes, where the library sends a bare list.
+func (f *Forge) addLabels(ctx context.Context, owner, name string, number int, labels []string) (all []*gh.Label, err error) {
+	req, err := f.api.NewRequest(ctx, http.MethodPost, fmt.Sprintf("repos/%s/%s/issues/%d/labels", owner, name, number), map[string]any{"labels": labels})
+	if err == nil {
+		_, err = f.api.Do(req, &all)
+	}
+	return all, transport.Error(ctx, err)
 }
 
 // Get implements forge.Forge.

@@ -93,9 +93,9 @@ func (g github) routes(s *server) {
 		}
 	})
 	pull("POST /issues/{n}/labels", func(c *call, p *Pull) {
-		var in []string
+		var in struct{ Labels []string }
 		if c.read(&in) {
-			p.Labels, p.Updated = add(p.Labels, in...), time.Now().UTC()
+			p.Labels, p.Updated = add(p.Labels, in.Labels...), time.Now().UTC()
 			c.json(http.StatusOK, labels(p.Labels))
 		}
 	})
