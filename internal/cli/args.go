@@ -53,9 +53,6 @@ func group(cmd *cobra.Command) {
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 }
 
-// complete is what a shell completes arguments with.
-type complete = func(cmd *cobra.Command, given []string, begun string) ([]string, cobra.ShellCompDirective)
-
 // completeTargets completes a campaign's name and then the references of its targets.
 func (a *App) completeTargets(cmd *cobra.Command, given []string, begun string) ([]string, cobra.ShellCompDirective) {
 	return a.completion(cmd, begun, func(ctx context.Context, o *ops.Ops) (words []string, err error) {

@@ -112,8 +112,6 @@ func (t *table) row(cells ...string) {
 // maxRows is how many rows are aligned together: a table of any length is printed in finite memory.
 const maxRows = 1000
 
-func (t *table) full() bool { return len(t.rows) >= maxRows }
-
 // print writes the rows and forgets them; their widths are kept for those that follow.
 func (t *table) print(w io.Writer) {
 	for _, cells := range t.rows {
