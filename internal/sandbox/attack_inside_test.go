@@ -114,7 +114,7 @@ func attackProc([]string) error {
 			b.add("the host's root is at %s", p)
 		}
 	}
-	for _, p := range []string{"/sys", "/sys/fs/cgroup", "/root", "/boot", "/etc/shadow", "/etc/ssl/private", "/etc/gitconfig",
+	for _, p := range []string{"/sys", "/sys/fs/cgroup", "/root", "/boot", "/etc/shadow", "/etc/ssl/private", "/etc/gitconfig", "/etc/npmrc", "/etc/pip.conf", "/etc/maven/settings.xml", "/etc/hosts.allow", "/etc/environment", "/etc/apt",
 		"/etc/machine-id", "/run/docker.sock", "/var/run/docker.sock", "/run/systemd", "/run/dbus", "/run/user", "/var/lib", "/mnt", "/lost+found"} {
 		if _, err := os.Stat(p); err == nil {
 			if entries, err := os.ReadDir(p); err != nil || len(entries) > 0 {

@@ -123,7 +123,7 @@ func attackTerminal([]string) error {
 		return b.err()
 	}
 	c := byte('x')
-	for _, request := range []uintptr{0x5412, 0x541c, 1<<32 | 0x5412, 0xffffffff<<32 | 0x5412} {
+	for _, request := range []uintptr{0x5412, 0x541c, 1<<32 | 0x5412, 0xffffffff<<32 | 0x5412, 0x5423} {
 		for _, fd := range []int{0, 1, 2, master} {
 			if _, _, errno := unix.RawSyscall(unix.SYS_IOCTL, uintptr(fd), request, uintptr(unsafe.Pointer(&c))); errno != unix.EPERM {
 				b.add("ioctl %#x on %d: %v", request, fd, errno)

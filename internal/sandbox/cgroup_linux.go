@@ -187,6 +187,7 @@ func delegates(dir string) bool {
 	if !has() {
 		write(dir, "cgroup.subtree_control", "+memory +pids")
 	}
+	write(dir, "cgroup.subtree_control", "+cpu") // where it can be had: runs then share processors fairly, however many processes they start
 	return has()
 }
 

@@ -33,13 +33,13 @@ func findLayout(extra []string) layout {
 
 // etcShown are the parts of /etc that programs need and that hold no secrets: links between versions, the linker's cache,
 // certificates that are public (not /etc/ssl/private), and what toolchains keep there. Nothing in it may be a
-// configuration that carries credentials, such as /etc/gitconfig, /etc/npmrc, /etc/pip.conf.
+// configuration that carries credentials, such as /etc/gitconfig, /etc/npmrc, /etc/pip.conf, /etc/maven/settings.xml.
 var etcShown = []string{
 	"/etc/alternatives", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/ld-musl-*.path",
 	"/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/ssl/cert.pem", "/etc/pki/tls/certs", "/etc/pki/tls/cert.pem",
 	"/etc/pki/tls/openssl.cnf", "/etc/pki/ca-trust/extracted", "/etc/pki/java", "/etc/ca-certificates/extracted",
 	"/etc/crypto-policies", "/etc/localtime", "/etc/timezone", "/etc/os-release", "/etc/debian_version", "/etc/mime.types",
-	"/etc/services", "/etc/protocols", "/etc/magic", "/etc/terminfo", "/etc/fonts", "/etc/java", "/etc/java-*", "/etc/maven",
+	"/etc/services", "/etc/protocols", "/etc/magic", "/etc/terminfo", "/etc/fonts", "/etc/java", "/etc/java-*", "/etc/maven/[^s]*",
 	"/etc/perl", "/etc/python3", "/etc/python3.*", "/etc/dotnet", "/etc/mono",
 }
 

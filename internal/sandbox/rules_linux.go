@@ -11,6 +11,7 @@ func rules() []rule {
 		creating     = unix.O_CREAT | 0x400000 // and O_TMPFILE's own bit
 		tiocsti      = 0x5412
 		tioclinux    = 0x541c
+		tiocsetd     = 0x5423
 		noRandomness = 0x40000
 	)
 	// Files that would lend this user's rights to whoever starts them outside.
@@ -45,9 +46,10 @@ func rules() []rule {
 		{calls: []string{"openat"}, last: allow,
 			cases: []when{{[]test{some(2, creating), some(3, setID)}, refuse(unix.EPERM)}}},
 
-		// Typing into somebody's terminal.
+		// Typing into somebody's terminal; loading the kernel's line disciplines.
 		{calls: []string{"ioctl"}, last: allow, cases: []when{
-			{[]test{is(1, tiocsti)}, refuse(unix.EPERM)}, {[]test{is(1, tioclinux)}, refuse(unix.EPERM)}}},
+			{[]test{is(1, tiocsti)}, refuse(unix.EPERM)}, {[]test{is(1, tioclinux)}, refuse(unix.EPERM)},
+			{[]test{is(1, tiocsetd)}, refuse(unix.EPERM)}}},
 
 		// The plain execution domain, with or without a random address space (runtimes ask for that), and the question.
 		{calls: []string{"personality"}, last: refuse(unix.EPERM), cases: []when{

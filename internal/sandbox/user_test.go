@@ -27,7 +27,7 @@ func TestAsOrdinaryUser(t *testing.T) {
 	}
 	program := filepath.Join(dir, "test")
 	copyProgram(t, program)
-	args := []string{"-test.timeout=5m"}
+	args := []string{"-test.timeout=5m", "-test.skip=^(TestLesserMachines|TestGoBuilds)"} // slow, and no different for users
 	if testing.Verbose() {
 		args = append(args, "-test.v")
 	}
