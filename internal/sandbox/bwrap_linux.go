@@ -79,6 +79,9 @@ func (b *bwrap) start(spec Spec, out *output) (_ *jail, err error) {
 
 	argv := spec.Argv
 	if spec.Door != "" {
+		if b.self == "" {
+			return nil, errors.New("this program does not know where it is, so it cannot open the door")
+		}
 		h, theirs, err := newHatch(spec.Door)
 		if err != nil {
 			return nil, err
@@ -178,8 +181,7 @@ func (c *jail) launch(program string, argv []string, attr *os.ProcAttr, l Limits
 				return
 			}
 		}
-		// What this process inherited without knowing is not for those that it starts.
-		if err := unix.CloseRange(3, 1<<31, unix.CLOSE_RANGE_CLOEXEC); err != nil && !errors.Is(err, unix.ENOSYS) {
+		if err := closeOnExec(); err != nil {
 			started <- err
 			return
 		}
@@ -192,6 +194,21 @@ func (c *jail) launch(program string, argv []string, attr *os.ProcAttr, l Limits
 		<-c.ended
 	})
 	return <-started
+}
+
+// closeOnExec keeps what this process inherited without knowing from those that it starts.
+func closeOnExec() error {
+	err := unix.CloseRange(3, 1<<31, unix.CLOSE_RANGE_CLOEXEC)
+	if err == nil {
+		return nil
+	}
+	entries, err := os.ReadDir("/proc/self/fd") // before Linux 5.11
+	for _, e := range entries {
+		if fd, err := strconv.Atoi(e.Name()); err == nil && fd > 2 {
+			unix.CloseOnExec(fd)
+		}
+	}
+	return err
 }
 
 // onOwnThread runs f on a thread that nothing else uses and that ends with f: f may change the thread's namespaces. The

@@ -69,8 +69,11 @@ func (m *meter) due(since time.Time, now time.Time) bool {
 	if last.IsZero() {
 		last = since
 	}
-	if now.Sub(last) >= max(2*time.Second, 20*m.took) {
+	switch past := now.Sub(last); {
+	case past >= max(2*time.Second, 20*m.took):
 		return true
+	case past < 4*m.took: // on a busy disk there is always a suspicion
+		return false
 	}
 	return m.suspicious()
 }

@@ -7,7 +7,7 @@ package sandbox
 func Crippled(sb Sandbox, lend, watchdog, old bool) Sandbox {
 	b := *sb.(*bwrap)
 	if lend && b.user != nil {
-		b.user = &understudy{id: b.user.id, reason: "a test"}
+		b.user = &understudy{id: b.user.id, reason: "a test", stand: b.user.stand}
 	}
 	if watchdog {
 		b.groups = &cgroups{owner: b.groups.owner}

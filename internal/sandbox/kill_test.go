@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"gaggle/internal/fleet"
 	"gaggle/internal/sandbox"
 )
 
@@ -131,5 +132,40 @@ func TestLesserMachines(t *testing.T) {
 				return sandbox.Crippled(open(t), missing[0], missing[1], missing[2])
 			})
 		})
+	}
+}
+
+// TestTrapsForTheOwner leaves trees behind that whoever gives them back to root has to walk.
+func TestTrapsForTheOwner(t *testing.T) {
+	sb := sandbox.Crippled(open(t), true, false, false)
+	for _, name := range []string{"deep", "closed"} {
+		work := scratch(t)
+		for range 2 {
+			spec := sandbox.Spec{Argv: []string{"sh", "-c", sandbox.Self + " attack " + name}, Work: work, Limits: sandbox.Limits{Disk: 32 << 20}}
+			result, err := sb.Run(t.Context(), spec)
+			if err != nil && fleet.CodeOf(err) != fleet.CodeNotFound || err == nil && result.ExitCode == 0 {
+				t.Errorf("%s: %+v %v", name, result, err)
+			}
+		}
+		if err := sandbox.Remove(work); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestReadOnlyPaths shows a folder that a user asked for.
+func TestReadOnlyPaths(t *testing.T) {
+	dir := scratch(t)
+	files(t, dir, map[string]string{"tool": "#!/bin/sh\necho tool\n"})
+	if err := os.Chmod(filepath.Join(dir, "tool"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	sb, err := sandbox.New(t.Context(), sandbox.Config{ReadOnly: []string{dir}, Dir: scratch(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, out := script(t, sb, sandbox.Access{}, sandbox.Spec{}, dir+"/tool && echo x >"+dir+"/new")
+	if code == 0 || !strings.HasPrefix(out, "tool\n") {
+		t.Errorf("%d %s", code, out)
 	}
 }

@@ -22,14 +22,16 @@ import (
 type none struct {
 	limits Limits
 	bounds bounds
+	env    map[string]string // where toolchains are, which look for themselves in a home that is another one now
 }
 
 func newNone(cfg Config) *none {
-	return &none{limits: cfg.Limits.Or(DefaultLimits()), bounds: newBounds()}
+	home, _ := os.UserHomeDir()
+	return &none{limits: cfg.Limits.Or(DefaultLimits()), bounds: newBounds(), env: findTools(os.Getenv, home, nil).env}
 }
 
 func (n *none) Run(ctx context.Context, spec Spec) (Result, error) {
-	spec, err := spec.prepared(n.limits, os.Getenv("PATH"), nil)
+	spec, err := spec.prepared(n.limits, os.Getenv("PATH"), n.env)
 	if err != nil {
 		return Result{}, err
 	}

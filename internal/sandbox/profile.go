@@ -26,8 +26,8 @@ type features struct {
 	perms  bool // --perms, since 0.5
 }
 
-// bwrapArgs renders options for bubblewrap. What a mount shows is taken from where source says that it
-// stands; file returns the descriptor that a generated file's content is read from.
+// bwrapArgs renders options for bubblewrap. What a mount shows is taken from where source says that it stands; file
+// returns the descriptor that a generated file's content is read from.
 func (l layout) bwrapArgs(spec Spec, source func(Mount) string, file func(content string) int) []string {
 	var a []string
 	add := func(args ...string) { a = append(a, args...) }
@@ -50,17 +50,14 @@ func (l layout) bwrapArgs(spec Spec, source func(Mount) string, file func(conten
 	for _, p := range l.system {
 		add("--ro-bind", p, p)
 	}
-	for _, p := range l.tools {
-		add("--ro-bind", source(Mount{Host: p}), p)
-	}
 	for _, link := range l.links {
 		add("--symlink", link[0], link[1])
 	}
 	for _, place := range slices.Sorted(maps.Keys(l.files)) {
 		add("--file", strconv.Itoa(file(l.files[place])), place)
 	}
-	// Process 1 is bubblewrap's, and runs as the same user: who could write to its memory could keep it from dying with
-	// gaggle. What stands in /proc/sys is writable to whom the kernel takes for root, read-only mount or not.
+	// /proc/sys would be writable to whom the kernel takes for root. Process 1 is bubblewrap's, and runs as the same user:
+	// who could write to its memory could keep it from dying with gaggle.
 	add("--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--tmpfs", "/proc/1", "--remount-ro", "/proc/1")
 	for _, p := range l.masks {
 		add("--ro-bind", "/dev/null", p)
@@ -79,6 +76,9 @@ func (l layout) bwrapArgs(spec Spec, source func(Mount) string, file func(conten
 	}
 	if spec.Home == "" {
 		tmpfs("0700", HomeDir)
+	}
+	for _, p := range l.tools {
+		add("--ro-bind", source(Mount{Host: p}), p)
 	}
 	for _, m := range spec.binds() {
 		bind(m)

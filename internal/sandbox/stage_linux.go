@@ -26,11 +26,8 @@ type understudy struct {
 	id     int
 	idmap  *os.File // a user namespace that maps root to id; nil where that cannot be made
 	reason string   // why idmap is nil
+	stand  string   // a folder that the run's folders are put on, in the mount namespace of their own
 }
-
-// stand is where a run's folders are put in the mount namespace of its own: a place that every system has and that
-// nothing of the system's own lies below.
-const stand = "/tmp"
 
 // newUnderstudy picks the user. program is bubblewrap, which by waiting for its options keeps a namespace alive for as
 // long as it takes to open it.
@@ -40,6 +37,16 @@ func newUnderstudy(program string) (*understudy, error) {
 		return nil, err
 	}
 	u := &understudy{id: id}
+	// Any folder that every system has and that nothing of the system's own lies below.
+	for _, dir := range []string{"/tmp", "/mnt", "/srv", "/opt"} {
+		if info, err := os.Stat(dir); err == nil && info.IsDir() && !within(dir, program) {
+			u.stand = dir
+			break
+		}
+	}
+	if u.stand == "" {
+		return nil, errors.New("no folder to put work trees on")
+	}
 	if u.idmap, err = mappingNamespace(program, id); err != nil {
 		u.reason = err.Error()
 	}
@@ -125,7 +132,7 @@ func (s *staging) place(m Mount) string {
 		s.index[m] = i
 		s.binds = append(s.binds, m)
 	}
-	return stand + "/" + strconv.Itoa(i)
+	return s.user.stand + "/" + strconv.Itoa(i)
 }
 
 // set puts the folders on their stand, in a mount namespace that belongs to the calling thread alone. The thread cannot
@@ -151,11 +158,11 @@ func (s *staging) set() error {
 		}
 		trees = append(trees, fd)
 	}
-	if err := unix.Mount("gaggle", stand, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=0711,size=1m"); err != nil {
-		return fmt.Errorf("mounting on %s: %w", stand, err)
+	if err := unix.Mount("gaggle", s.user.stand, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=0711,size=1m"); err != nil {
+		return fmt.Errorf("mounting on %s: %w", s.user.stand, err)
 	}
 	for i, fd := range trees {
-		at := filepath.Join(stand, strconv.Itoa(i))
+		at := filepath.Join(s.user.stand, strconv.Itoa(i))
 		var st unix.Stat_t
 		if err := unix.Fstat(fd, &st); err != nil {
 			return err
@@ -235,7 +242,7 @@ func (s *staging) asReal(f func() error) error {
 
 // own gives everything below dir that one user owns to another.
 func own(dir string, from, to int) error {
-	return walk(dir, func(at int, name string, st *unix.Stat_t) error {
+	err := walk(dir, func(at int, name string, st *unix.Stat_t) error {
 		if int(st.Uid) != from {
 			return nil
 		}
@@ -245,4 +252,8 @@ func own(dir string, from, to int) error {
 		}
 		return unix.Fchownat(at, name, to, gid, unix.AT_SYMLINK_NOFOLLOW)
 	})
+	if errors.Is(err, errDeep) {
+		return nil // a trap: what lies that deep is for Remove, which needs no owner
+	}
+	return err
 }

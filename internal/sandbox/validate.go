@@ -18,6 +18,9 @@ func environment(searchPath string) map[string]string {
 	}
 }
 
+// longest is what Linux takes as one argument or variable.
+const longest = 128 << 10
+
 // user is the name of whoever code in a sandbox runs as.
 const user = "agent"
 
@@ -49,10 +52,24 @@ func (spec Spec) prepared(defaults Limits, searchPath string, base map[string]st
 			return bad("a NUL byte in %q", text)
 		}
 	}
+	total := 0
+	for _, text := range spec.Argv {
+		total += len(text)
+		if len(text) >= longest {
+			return bad("an argument of %d bytes is too long: hand it over in a file or on stdin", len(text))
+		}
+	}
 	for name, value := range spec.Env {
+		total += len(name) + len(value)
+		if len(name)+len(value)+1 >= longest {
+			return bad("%s, with %d bytes, is too long for an environment variable", name, len(value))
+		}
 		if name == "" || strings.ContainsAny(name, "=\x00") || strings.ContainsRune(value, 0) {
 			return bad("%q cannot be an environment variable", name)
 		}
+	}
+	if total > 8*longest {
+		return bad("arguments and environment of %d bytes are too long: hand them over in files or on stdin", total)
 	}
 	if !cleanInside(spec.Dir) {
 		return bad("%q is not an absolute, clean path", spec.Dir)

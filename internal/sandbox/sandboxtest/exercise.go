@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -445,6 +446,9 @@ func nonsense(t *testing.T, sb sandbox.Sandbox, _ Abilities) {
 		"mount in home":     {Argv: []string{"true"}, Home: work, Mounts: []sandbox.Mount{{Host: work, Inside: sandbox.HomeDir + "/.x"}}},
 		"mount in writable": {Argv: []string{"true"}, Mounts: []sandbox.Mount{{Host: work, Inside: "/srv/c/d"}, {Host: work, Inside: "/srv/c", Writable: true}}},
 		"two in one place":  {Argv: []string{"true"}, Mounts: []sandbox.Mount{{Host: work, Inside: "/srv/c"}, {Host: "/etc", Inside: "/srv/c"}}},
+		"long argument":     {Argv: []string{"true", strings.Repeat("x", 128<<10)}},
+		"long variable":     {Argv: []string{"true"}, Env: map[string]string{"A": strings.Repeat("x", 128<<10)}},
+		"long in all":       {Argv: slices.Repeat([]string{strings.Repeat("x", 100<<10)}, 11)},
 		"negative limit":    {Argv: []string{"true"}, Limits: sandbox.Limits{Memory: -1}},
 	} {
 		if _, err := sb.Run(t.Context(), spec); fleet.CodeOf(err) != fleet.CodeInvalid {
