@@ -214,7 +214,7 @@ esac`, "limits: {minutes: 0.2}\n"+loose))
 		t.Errorf("the good one is %q", got["good"])
 	}
 	for name, reasons := range map[string][]fleet.Code{
-		"floods": {fleet.CodeOutputLimit}, "forks": {fleet.CodeProcesses, fleet.CodeTimeout, fleet.CodeAgent, fleet.CodeMemory}, "fills": {fleet.CodeDiskLimit, fleet.CodeTimeout}, "stays": {fleet.CodeTimeout},
+		"floods": {fleet.CodeOutputLimit}, "forks": {fleet.CodeProcesses, fleet.CodeTimeout, fleet.CodeAgent, fleet.CodeMemory}, "fills": {fleet.CodeDiskLimit, fleet.CodeTimeout, fleet.CodeUnsafeTree}, "stays": {fleet.CodeTimeout},
 		"pipes": {fleet.CodeUnsafeTree}, "nests": {fleet.CodeUnsafeTree}, "links": {fleet.CodeUnsafeTree, fleet.CodeGuard}, "errs": {fleet.CodeAgent},
 	} {
 		ok := false
