@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"gaggle/internal/fleet"
@@ -20,8 +21,8 @@ import (
 //go:embed campaign.yaml
 var campaign []byte
 
-// waiting is how many attempts run at once with a real model.
-const waiting = 6
+// waiting is how many more attempts run at once when most of them wait for a real model.
+const waiting = 4
 
 // Config is what the demo needs.
 type Config struct {
@@ -263,9 +264,9 @@ func (d *demo) plan(ctx context.Context) (*ops.Plan, error) {
 func (d *demo) work(ctx context.Context) (*ops.RunOutput, error) {
 	d.say.step("running: agent, build and tests, guards, judge, pull request")
 	d.say.command(d.gaggle("run", d.campaign()))
-	in := ops.RunInput{File: d.campaign()}
+	in := ops.RunInput{File: d.campaign(), Parallel: runtime.NumCPU() + 1} // there is always one that waits for a disk
 	if d.real {
-		in.Parallel = waiting // attempts wait for the model more than for the machine
+		in.Parallel += waiting
 	}
 	return d.ops.Run(ctx, in, d.say.event)
 }
