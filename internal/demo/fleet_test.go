@@ -227,7 +227,7 @@ func TestTheTableTellsStories(t *testing.T) {
 		"carrier-quotes|failed|round 1 went back: go test: a.go:1: bad; verify_failed: msg",
 		"refund-ledger|proposed|round 1 went back: guard test-skipped: a_test.go:3: is skipped; round 2: mended, every check passes, the judge agrees",
 		"depot-scanner|proposed|the agent ran the checks before it was done: x.go:1: y; it mended that",
-		"tide-tables|proposed|go test (TestOld) was red before the change too: not blamed on it, and not touched",
+		"tide-tables|proposed|go test (TestOld) was red before the change: not blamed, not touched",
 		"dead-letter|proposed|no catalog-info.yaml describes it; its owner, payments, is from CODEOWNERS",
 		"gift-notes|unchanged|msg",
 		"other|failed|round 1 went back: judge: no; verify_failed: msg",

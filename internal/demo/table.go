@@ -154,7 +154,7 @@ func redBefore(r fleet.Round) []string {
 				which = " (" + words[len(words)-1] + ")"
 			}
 		}
-		lines = append(lines, c.Verifier+which+" was red before the change too: not blamed on it, and not touched")
+		lines = append(lines, c.Verifier+which+" was red before the change: not blamed, not touched")
 	}
 	return lines
 }
