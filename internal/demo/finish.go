@@ -88,6 +88,9 @@ func counts(n map[fleet.State]int) string {
 			parts = append(parts, fmt.Sprintf("%d %s", n[s], s))
 		}
 	}
+	if len(parts) == 0 {
+		return "none"
+	}
 	return strings.Join(parts, ", ")
 }
 
@@ -104,25 +107,39 @@ func (d *demo) next(campaign string, r result) {
 			pull[short(t.Component)] = []string{t.Repository, fmt.Sprint(t.PullNumber)}
 		}
 	}
+	tried := map[string]bool{}
+	failed := false
+	for _, t := range r.targets {
+		tried[short(t.Component)] = len(t.AttemptList) > 0
+		failed = failed || t.State == fleet.Failed
+	}
+	if failed {
+		try("what failed; then, when its cause is gone: again", "status", campaign, "--state", "failed")
+		d.say.command(d.gaggle("retry", campaign))
+		d.say.command(d.gaggle("resume", campaign))
+		d.say.command(d.program("demo", "--dir", d.dir))
+	}
 	if len(pull) > 0 {
 		try("the pull requests, and one as its owner reads it", "pr", "list")
 	}
 	if words := pull["tide-tables"]; words != nil {
 		d.say.command(d.gaggle(append([]string{"pr", "show"}, words...)...))
 	}
-	if len(r.targets) > 0 {
+	if tried["refund-ledger"] {
 		try("the tests that were gamed: what was found, round by round", "show", campaign, "refund-ledger")
-		try("a diff, and every word between an agent and the model", "diff", campaign, "depot-scanner")
-		d.say.command(d.gaggle("transcript", campaign, "carrier-quotes"))
+	}
+	if tried["depot-scanner"] {
+		try("a diff, and every word between the agent and the model", "diff", campaign, "depot-scanner")
+		d.say.command(d.gaggle("transcript", campaign, "depot-scanner"))
 	}
 	try("why a component is in or out", "plan", "--why", "card-vault,gift-notes", d.campaign())
 	if words := pull["parcel-labels"]; words != nil {
 		try("merge one; the next run sees it", append([]string{"pr", "merge"}, words...)...)
 	}
 	if d.real {
-		try("change campaign.yaml and run it again", "run", d.campaign())
+		try("a change of your own: write another name and prompt into campaign.yaml, then", "run", d.campaign())
 		return
 	}
-	d.say.line("  change campaign.yaml, or set a key for a real model, and go on here")
+	d.say.line("  a change of your own: write another name and prompt into campaign.yaml, or set a key for a real model, then")
 	d.say.command(d.program("demo", "--dir", d.dir))
 }

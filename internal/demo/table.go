@@ -52,9 +52,13 @@ func table(r result) []row {
 	slices.SortStableFunc(out, func(a, b ops.LeftOut) int { return rank(a.Component) - rank(b.Component) })
 
 	var rows []row
-	smooth, left := 0, 0
+	smooth, idle, left := 0, 0, 0
 	for _, t := range targets {
-		if special[short(t.Component)] == 0 && t.State == fleet.Proposed && len(rounds(t)) == 1 {
+		switch {
+		case len(t.AttemptList) == 0:
+			idle++
+			continue
+		case special[short(t.Component)] == 0 && t.State == fleet.Proposed && len(rounds(t)) == 1:
 			smooth++
 			continue
 		}
@@ -62,6 +66,9 @@ func table(r result) []row {
 	}
 	if smooth > 0 {
 		rows = append(rows, row{plural(smooth, "other"), string(fleet.Proposed), good, []string{"changed, built, tested and judged in one round"}})
+	}
+	if idle > 0 {
+		rows = append(rows, row{plural(idle, "other"), "not begun", dim, []string{"its wave has not opened, or its turn has not come"}})
 	}
 	for _, o := range out {
 		if special[short(o.Component)] == 0 {
@@ -108,8 +115,6 @@ func (r result) why(t ops.TargetDetail) []string {
 		lines = append(lines, t.Message)
 	case fleet.Failed:
 		lines = append(lines, string(t.Reason)+": "+t.Message)
-	case fleet.Pending, fleet.Queued:
-		lines = append(lines, "not begun")
 	}
 	if c := r.components[t.Component]; c.Inferred && c.Owner != "" {
 		lines = append(lines, "no catalog-info.yaml describes it; its owner, "+short(c.Owner)+", is from CODEOWNERS")
