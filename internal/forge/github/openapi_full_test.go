@@ -209,7 +209,9 @@ func (d *described) schema(at ...string) *jsonschema.Schema {
 				}
 				m, ok = v.(map[string]any)
 			}
-			v, ok = m[a]
+			if ok {
+				v, ok = m[a]
+			}
 		}
 		if !ok {
 			return nil
