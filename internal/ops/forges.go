@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -51,7 +52,7 @@ func ReadForges(env func(string) string, data string) (Forges, error) {
 	all := Forges{}
 	file := filepath.Join(data, "forges.yaml")
 	text, err := os.ReadFile(file)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) { // Open says what is wrong with the folder
 		return nil, fleet.Errorf(fleet.CodeInvalid, "%w", err)
 	}
 	if err == nil {
