@@ -96,7 +96,24 @@ const (
 	CheckPassed  CheckState = "passed"
 	CheckFailed  CheckState = "failed"
 	CheckSkipped CheckState = "skipped" // neutral, cancelled by a person, not wanted
+	CheckNone    CheckState = "none"    // nothing checks this commit
 )
+
+// Sum says what several checks come to: failed once all have ended and one failed, pending while one runs.
+func Sum(checks []Check) CheckState {
+	sum := CheckNone
+	for _, c := range checks {
+		switch {
+		case c.State == CheckPending:
+			return CheckPending
+		case c.State == CheckFailed:
+			sum = CheckFailed
+		case sum != CheckFailed:
+			sum = CheckPassed
+		}
+	}
+	return sum
+}
 
 // Check is one status or check run of a commit.
 type Check struct {
@@ -113,6 +130,13 @@ type Checks interface {
 	Checks(ctx context.Context, repo fleet.Repository, commit string) ([]Check, error)
 	// CheckLog returns the end of a failing job's log, at most limit bytes. It is untrusted.
 	CheckLog(ctx context.Context, repo fleet.Repository, log string, limit int64) ([]byte, error)
+}
+
+// Rerunner has a check run once more.
+type Rerunner interface {
+	// Rerun starts a failed check again, for the same commit; not_supported for one that only its author can start, such
+	// as a status that another system posts.
+	Rerun(ctx context.Context, repo fleet.Repository, commit string, check Check) error
 }
 
 // Remark is a comment or a review by somebody.

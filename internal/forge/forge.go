@@ -66,6 +66,11 @@ type Pull struct {
 	Author     string    `json:"author"`
 	CreatedAt  time.Time `json:"createdAt"`
 	UpdatedAt  time.Time `json:"updatedAt"`
+
+	// Conflicts says that the host cannot merge it as it stands; false, too, where the host does not know yet.
+	Conflicts bool `json:"conflicts,omitempty"`
+	// CI sums up the checks of the head where the host tells it together with the pull request; "" means: ask Checks.
+	CI CheckState `json:"ci,omitempty"`
 }
 
 // Method is how a pull request is merged.
