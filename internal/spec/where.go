@@ -2,19 +2,13 @@ package spec
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
 
 	"gaggle/internal/fleet"
-)
-
-// Limits of a where expression. An ordinary one is under 200 bytes and costs under 100; the cost limit ends any
-// other within a few milliseconds a component.
-const (
-	maxWhere     = 4096
-	maxWhereCost = 20_000
 )
 
 // Where is a compiled `select.where`. It is safe for concurrent use.
@@ -30,36 +24,19 @@ func (w *Where) String() string { return w.text }
 // fleet.Component's and fleet.Repository's JSON forms. The expression must be a bool. The error, if any, is an
 // *Errors whose lines and columns count inside the expression; a field that does not exist is found here, not on the fleet.
 func CompileWhere(expr string) (*Where, error) {
-	p := problems{}
-	if len(expr) > maxWhere {
-		p.add(position{1, 1}, "keep it short; include and exclude take lists", "the expression is longer than %d bytes", maxWhere)
-		return nil, p.err()
-	}
 	env, err := whereEnv()
 	if err != nil {
 		return nil, fleet.Errorf(fleet.CodeInternal, "the CEL environment cannot be made: %w", err)
 	}
-	checked, issues := env.Compile(expr)
-	if issues.Err() != nil {
-		for i, e := range issues.Errors() {
-			if i > 0 && strings.HasPrefix(e.Message, "Syntax error") {
-				break // the first one throws the parser off
-			}
-			p.cel(expr, position{e.Location.Line(), e.Location.Column() + 1}, e.Message)
-		}
-		return nil, p.err()
-	}
-	if checked.OutputType() != cel.BoolType {
-		p.add(position{1, 1}, `compare it, as in component.language == "Go"`, "the expression is a %s, not true or false", checked.OutputType())
-		return nil, p.err()
-	}
-	if p.dear(checked); len(p.list) > 0 {
-		return nil, p.err()
-	}
-	program, err := env.Program(checked, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(maxWhereCost))
+	program, err := compileCEL(env, expr, vocabulary{
+		example: `component.language == "Go" && component.lifecycle != "deprecated"`,
+		short:   "keep it short; include and exclude take lists",
+		compare: `compare it, as in component.language == "Go"`,
+		types:   `both sides must have the same type; component.languages and component.tags are lists, component.labels is a map of texts, what is absent is "" or []`,
+		unknown: whereWord,
+	}, nil)
 	if err != nil {
-		p.add(position{1, 1}, "", "the expression cannot be run: %s", clip(err.Error()))
-		return nil, p.err()
+		return nil, err
 	}
 	return &Where{expr, program}, nil
 }
@@ -73,7 +50,7 @@ func whereEnv() (*cel.Env, error) {
 		cel.Variable("component", cel.ObjectType("Component")),
 		cel.Variable("repository", cel.ObjectType("Repository")),
 		cel.OptionalTypes(),
-		cel.ParserExpressionSizeLimit(maxWhere),
+		cel.ParserExpressionSizeLimit(maxCEL),
 		cel.ParserRecursionLimit(60),
 	)
 }
@@ -102,4 +79,15 @@ func (w *Where) explain(c fleet.Component, err error) error {
 		e.Hint = "the expression does too much work; loops inside loops are dear"
 	}
 	return e
+}
+
+// whereWord says what was meant by a name that is no variable.
+func whereWord(name string) string {
+	if near := nearest(name, fieldNames(reflect.TypeFor[fleet.Component]())); near != "" {
+		return "write component." + near
+	}
+	if hint := didYouMean(name, append([]string{"component", "repository"}, celWords...)); hint != "" {
+		return hint
+	}
+	return "start from component or repository; put text into quotes"
 }

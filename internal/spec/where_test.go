@@ -97,7 +97,7 @@ func TestWhereIsRefused(t *testing.T) {
 		`1/0 == 1 && component.name.size() > "a"`: `cannot be applied to (int, string)`,
 		`component.owner == null`:                 `what is absent is ""`,
 		strings.Repeat("(", 1000) + "true" + strings.Repeat(")", 1000): "recursion",
-		strings.Repeat("a", maxWhere+1):                                "longer than",
+		strings.Repeat("a", maxCEL+1):                                  "longer than",
 	} {
 		_, err := CompileWhere(expr)
 		var all *Errors
