@@ -52,6 +52,7 @@ const (
 	CodeSignature      Code = "signature"            // a commit could not be signed
 	CodePushRejected   Code = "push_rejected"        // the remote refused the push
 	CodeProtected      Code = "protected_branch"     // the forge protects the branch
+	CodeQueued         Code = "merge_queued"         // the forge merges it later, by itself
 	CodePolicy         Code = "policy"               // a policy does not allow it
 	CodeGate           Code = "gate_failed"          // a wave cannot reach its gate any more
 	CodeNotReady       Code = "machine_not_prepared" // a part that this step needs is missing on this machine

@@ -3,6 +3,7 @@ package forge
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"time"
 
@@ -22,7 +23,9 @@ type Forge interface {
 	Get(ctx context.Context, repo fleet.Repository, number int) (Pull, error)
 	// Close closes it without a merge, leaving a comment when one is given. One that is not open stays as it is.
 	Close(ctx context.Context, repo fleet.Repository, number int, comment string) error
-	// Merge merges it. One that is merged already is fine; one that is closed is a conflict.
+	// Merge merges it. One that is merged already is fine; one that is closed is a conflict. Where the host merges through
+	// a queue, or once the checks have passed, it is told to, and the error has ErrQueued in its chain: nothing failed, but the
+	// pull request is still open, and Queued until the host has merged it or has put it out of the queue.
 	Merge(ctx context.Context, repo fleet.Repository, number int, spec MergeSpec) error
 }
 
@@ -69,6 +72,9 @@ type Pull struct {
 
 	// Conflicts says that the host cannot merge it as it stands; false, too, where the host does not know yet.
 	Conflicts bool `json:"conflicts,omitempty"`
+	// Queued says that the host has been told to merge it and does so by itself when its turn comes; false, too, where the
+	// host does not tell.
+	Queued bool `json:"queued,omitempty"`
 	// CI sums up the checks of the head where the host tells it together with the pull request; "" means: ask Checks.
 	CI CheckState `json:"ci,omitempty"`
 }
@@ -126,6 +132,14 @@ var ErrUnsupported = errors.New("not supported by this forge")
 // Unsupported makes a not_supported error.
 func Unsupported(what string) error {
 	return &fleet.Error{Code: fleet.CodeUnsupported, Message: what, Err: ErrUnsupported}
+}
+
+// ErrQueued is in the chain of Merge's error when the host merges the pull request later, by itself.
+var ErrQueued = errors.New("the host merges it when its turn comes")
+
+// Queued makes the error about a pull request that the host merges later.
+func Queued(number int, where string) error {
+	return &fleet.Error{Code: fleet.CodeQueued, Message: fmt.Sprintf("pull request #%d is %s", number, where), Err: ErrQueued}
 }
 
 // RateLimit is in the chain of a forge_rate_limit error.
