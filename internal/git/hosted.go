@@ -161,7 +161,10 @@ func (h *Hosted) Contains(ctx context.Context, tip, commit string) (bool, error)
 
 // objects is a git directory of Gaggle's own over the repository's objects: what the repository configures (merge
 // drivers, filters, hooks) does not apply in it.
-func (h *Hosted) objects() (*workshop, func(), error) {
+func (h *Hosted) objects() (*workshop, func(), error) { return h.workshop(false) }
+
+// workshop makes one whose new objects go to the repository, or, when aside, away with it.
+func (h *Hosted) workshop(aside bool) (*workshop, func(), error) {
 	dir, remove, err := scratch(filepath.Join(h.store.cfg.Dir, tempDir))
 	if err != nil {
 		return nil, nil, diskError(err, "no temporary folder")
@@ -174,6 +177,9 @@ func (h *Hosted) objects() (*workshop, func(), error) {
 	config, _ := os.ReadFile(filepath.Join(h.common, "config"))
 	g := gitDir{bare: true, sha256: strings.Contains(strings.ToLower(string(config)), "sha256"), head: "ref: refs/heads/none", shallow: shallow}
 	w := &workshop{store: h.store, dir: filepath.Join(dir, "git"), objects: filepath.Join(h.common, "objects")}
+	if aside {
+		g.alternate, w.objects = w.objects, filepath.Join(w.dir, "objects")
+	}
 	if err := makeGitDir(w.dir, g); err != nil {
 		remove()
 		return nil, nil, diskError(err, "no temporary folder")

@@ -311,3 +311,27 @@ func TestRebaseKeepsTheCommits(t *testing.T) {
 	}
 	src.git("fsck", "--strict")
 }
+
+func TestConflictsLeavesNothing(t *testing.T) {
+	t.Parallel()
+	src := newSource(t, map[string]string{"a.txt": "1\n2\n3\n4\n5\n"})
+	first := branchOff(src, "first", map[string]string{"a.txt": "one\n2\n3\n4\n5\n"})
+	second := branchOff(src, "second", map[string]string{"a.txt": "uno\n2\n3\n4\n5\n"})
+	third := branchOff(src, "third", map[string]string{"a.txt": "1\n2\n3\n4\nfive\n"})
+	h := hosted(t, newStore(t), src.dir)
+	before := src.git("count-objects", "-v")
+	for _, row := range []struct {
+		ours, theirs string
+		want         bool
+	}{{first, second, true}, {first, third, false}, {first, first, false}} {
+		if got, err := h.Conflicts(t.Context(), row.ours, row.theirs); err != nil || got != row.want {
+			t.Errorf("%v, %v", got, err)
+		}
+	}
+	if _, err := h.Conflicts(t.Context(), first, strings.Repeat("0", 40)); err == nil {
+		t.Error("a commit that is not there conflicts with nothing")
+	}
+	if after := src.git("count-objects", "-v"); after != before {
+		t.Errorf("objects were left behind:\n%s\nbefore:\n%s", after, before)
+	}
+}

@@ -84,6 +84,23 @@ func (h *Hosted) prepareMerge(ctx context.Context, spec MergeSpec) (Merged, erro
 	return m, err
 }
 
+// Conflicts says whether a merge of two commits would meet a conflict. It leaves nothing behind.
+func (h *Hosted) Conflicts(ctx context.Context, ours, theirs string) (bool, error) {
+	if !validOID(ours) || !validOID(theirs) {
+		return false, fleet.Errorf(fleet.CodeInternal, "git: %q or %q is not a commit", clean(ours), clean(theirs))
+	}
+	w, done, err := h.workshop(true)
+	if err != nil {
+		return false, err
+	}
+	defer done()
+	_, err = w.mergeTrees(ctx, ours, theirs)
+	if fleet.CodeOf(err) == fleet.CodeMergeConflict {
+		return true, nil
+	}
+	return false, classify(err, "the branches of "+h.Path+" could not be compared")
+}
+
 // mergeTrees merges two commits and returns the tree.
 func (w *workshop) mergeTrees(ctx context.Context, ours, theirs string) (string, error) {
 	var out bytes.Buffer
