@@ -79,6 +79,12 @@ func (a *App) prCommand() *cobra.Command {
 
 func printPull(w io.Writer, p forge.Pull) {
 	fmt.Fprintf(w, "%s -> %s at %.12s\n", clip(p.HeadBranch, longest), clip(p.BaseBranch, longest), p.HeadSHA)
+	if p.Conflicts {
+		fmt.Fprintln(w, "it conflicts with its base")
+	}
+	if p.CI != "" && p.CI != forge.CheckNone {
+		fmt.Fprintf(w, "checks: %s\n", p.CI)
+	}
 	if len(p.Labels) > 0 {
 		fmt.Fprintf(w, "labels: %s\n", clip(strings.Join(p.Labels, ", "), 500))
 	}

@@ -35,6 +35,8 @@ func Exercise(t *testing.T, make func(t *testing.T) Harness) {
 		{"merge at once", (*suite).mergeAtOnce},
 		{"list", (*suite).list},
 		{"comments", (*suite).comments},
+		{"conflicts are told", (*suite).tellsConflicts},
+		{"checks are told", (*suite).tellsChecks},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.test(&suite{T: t, Harness: make(t)})

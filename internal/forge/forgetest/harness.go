@@ -30,6 +30,11 @@ type Harness struct {
 	// Tip returns where a branch stands; "" when it does not exist.
 	Tip func(t *testing.T, branch string) string
 
+	// Report has CI report a check of a commit. Nil: this host's checks cannot be played.
+	Report func(t *testing.T, commit, name string, state forge.CheckState)
+	// TellsConflicts says that pull requests tell their conflicts, a while after a branch moved.
+	TellsConflicts bool
+
 	// Transient reports whether a failure is worth a retry. Nil: no call may fail that way.
 	Transient func(error) bool
 }

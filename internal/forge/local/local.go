@@ -2,10 +2,6 @@ package local
 
 import (
 	"context"
-	"errors"
-	"io/fs"
-	"iter"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -223,13 +219,18 @@ func (f *Forge) observe(ctx context.Context, s *shelf, host *git.Hosted, rec *re
 		}
 		rec.Landing, rec.BaseSeen = nil, base
 	}
-	switch {
+	switch pair := base + " " + rec.HeadSHA; {
 	case landed:
-		rec.State = forge.StateMerged
+		rec.State, rec.Conflicts = forge.StateMerged, false
 	case head == "":
-		rec.State = forge.StateClosed
+		rec.State, rec.Conflicts = forge.StateClosed, false
+	case base != "" && pair != rec.Compared:
+		if rec.Conflicts, err = host.Conflicts(ctx, base, head); err != nil {
+			return err
+		}
+		rec.Compared = pair
 	}
-	if rec.State == before.State && rec.HeadSHA == before.HeadSHA && rec.BaseSeen == before.BaseSeen && before.Landing == nil {
+	if rec.State == before.State && rec.HeadSHA == before.HeadSHA && rec.BaseSeen == before.BaseSeen && rec.Compared == before.Compared && before.Landing == nil {
 		return nil
 	}
 	if rec.State != before.State || rec.HeadSHA != before.HeadSHA {
@@ -302,7 +303,7 @@ func (f *Forge) Close(ctx context.Context, repo fleet.Repository, number int, co
 		if rec.State != forge.StateOpen {
 			return nil
 		}
-		rec.State, rec.UpdatedAt = forge.StateClosed, f.cfg.Now().UTC()
+		rec.State, rec.Conflicts, rec.UpdatedAt = forge.StateClosed, false, f.cfg.Now().UTC()
 		if comment != "" {
 			rec.Comments = append(rec.Comments, forge.Comment{Author: f.cfg.Author.Name, Body: comment, CreatedAt: rec.UpdatedAt})
 		}
@@ -376,75 +377,6 @@ func (f *Forge) DeleteBranch(ctx context.Context, repo fleet.Repository, branch,
 		return err
 	}
 	return host.DeleteBranch(ctx, branch, expect)
-}
-
-// List implements forge.Lister.
-func (f *Forge) List(ctx context.Context, repo *fleet.Repository, states ...forge.State) iter.Seq2[forge.Pull, error] {
-	return func(yield func(forge.Pull, error) bool) {
-		shelves, err := f.shelves(repo)
-		if err != nil {
-			yield(forge.Pull{}, err)
-			return
-		}
-		for _, s := range shelves {
-			numbers, err := s.numbers()
-			if err != nil {
-				yield(forge.Pull{}, err)
-				return
-			}
-			for _, n := range numbers {
-				pull, err := f.listed(ctx, s, n)
-				if ctx.Err() != nil {
-					yield(forge.Pull{}, context.Cause(ctx))
-					return
-				}
-				if err == nil && (pull.Number == 0 || len(states) > 0 && !slices.Contains(states, pull.State)) {
-					continue
-				}
-				if !yield(pull, err) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// listed reads one pull request for a list, where a repository that is gone must not hide the others. It returns
-// no number for one that was deleted meanwhile.
-func (f *Forge) listed(ctx context.Context, s *shelf, number int) (forge.Pull, error) {
-	rec, err := s.read(number) // whole files are renamed into place, so no lock is needed to read one
-	if err != nil {
-		return forge.Pull{Number: number}, err
-	}
-	if rec == nil {
-		return forge.Pull{}, nil
-	}
-	if rec.State != forge.StateOpen {
-		return rec.Pull, nil
-	}
-	pull, err := f.Get(ctx, fleet.Repository{Name: rec.Repository, URL: rec.RepoURL}, number)
-	if err != nil {
-		return rec.Pull, err
-	}
-	return pull, nil
-}
-
-func (f *Forge) shelves(repo *fleet.Repository) ([]*shelf, error) {
-	if repo != nil {
-		s, err := f.shelf(*repo)
-		return []*shelf{s}, err
-	}
-	entries, err := os.ReadDir(filepath.Join(f.cfg.Dir, "pulls"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, broken(err, "the pull requests cannot be listed")
-	}
-	var list []*shelf
-	for _, e := range entries {
-		if e.IsDir() {
-			list = append(list, &shelf{filepath.Join(f.cfg.Dir, "pulls", e.Name())})
-		}
-	}
-	return list, nil
 }
 
 func orString(s, fallback string) string {

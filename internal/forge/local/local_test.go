@@ -26,7 +26,7 @@ func TestConformance(t *testing.T) {
 	t.Parallel()
 	forgetest.Exercise(t, func(t *testing.T) forgetest.Harness {
 		h := forgetest.Repository(t, "acme/billing")
-		h.Forge = newForge(t, t.TempDir())
+		h.Forge, h.TellsConflicts = newForge(t, t.TempDir()), true
 		return h
 	})
 }

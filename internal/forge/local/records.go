@@ -25,6 +25,7 @@ type record struct {
 	Comments []forge.Comment `json:"comments,omitempty"`
 	Landing  *git.Merged     `json:"landing,omitempty"`  // a merge that may or may not have become visible
 	BaseSeen string          `json:"baseSeen,omitempty"` // the base when it was last seen without the head in it
+	Compared string          `json:"compared,omitempty"` // the base and the head that Conflicts is about
 }
 
 // shelf is the folder of one repository's pull requests. Its methods are for the holder of its lock.
