@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	sdk "code.gitea.io/sdk/gitea"
 
@@ -21,6 +22,7 @@ type Config struct {
 	Credential forge.Credential
 	Limiter    *transport.Limiter // shared by everything that uses the same token; defaults to one of its own
 	Next       http.RoundTripper  // for tests
+	Now        func() time.Time   // defaults to time.Now
 }
 
 // Limits spare a server that usually has a machine to itself and no limits of its own.
@@ -30,10 +32,12 @@ var Limits = transport.Limits{AtOnce: 16}
 type Forge struct {
 	site *url.URL
 	http *transport.Transport
+	now  func() time.Time
 
-	mu     sync.Mutex
-	labels map[string]map[string]int64 // ids by slug and name
-	slugs  map[int64]string            // of repositories by id, as the fleet has them
+	mu       sync.Mutex
+	labels   map[string]map[string]int64 // ids by slug and name
+	slugs    map[int64]string            // of repositories by id, as the fleet has them
+	memories map[string]memory           // of open pull requests, by slug and number
 }
 
 var (
@@ -62,7 +66,10 @@ func New(cfg Config) (*Forge, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Forge{site: site, http: tr, labels: map[string]map[string]int64{}, slugs: map[int64]string{}}, nil
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &Forge{site: site, http: tr, now: cfg.Now, labels: map[string]map[string]int64{}, slugs: map[int64]string{}, memories: map[string]memory{}}, nil
 }
 
 // Calls is how many requests were made.
@@ -147,6 +154,16 @@ func cutDraft(title string) string {
 		}
 	}
 	return title
+}
+
+// pull is what the server says of a pull request, with what it came to so far. ci is "" where nobody asked.
+func (f *Forge) pull(repo fleet.Repository, p *sdk.PullRequest, ci forge.CheckState) forge.Pull {
+	out := toPull(repo, p)
+	out.CI = ci
+	if slug, err := forge.Slug(repo, f.site.Path); err == nil {
+		out.Conflicts = f.remember(memoryKey(slug, out.Number), p, ci)
+	}
+	return out
 }
 
 func toPull(repo fleet.Repository, p *sdk.PullRequest) forge.Pull {

@@ -3,6 +3,7 @@ package gitea_test
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,11 +14,17 @@ import (
 	"gaggle/internal/forge/simulator"
 )
 
+// harness has a clock that goes on by a minute whenever somebody looks at it.
 func harness(t *testing.T, seed uint64, faults simulator.Faults) (*simulator.Host, *gitea.Forge, forgetest.Harness) {
+	var looks atomic.Int64
+	return harnessAt(t, seed, faults, func() time.Time { return time.Now().Add(time.Duration(looks.Add(1)) * time.Minute) })
+}
+
+func harnessAt(t *testing.T, seed uint64, faults simulator.Faults, now func() time.Time) (*simulator.Host, *gitea.Forge, forgetest.Harness) {
 	t.Helper()
 	host, h := simulator.Harness(t, seed, faults)
 	url := simulator.Gitea(t, host)
-	f, err := gitea.New(gitea.Config{URL: url, Credential: forge.Fixed("token")})
+	f, err := gitea.New(gitea.Config{URL: url, Credential: forge.Fixed("token"), Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +57,8 @@ func spec(repo fleet.Repository, branch string) forge.PullSpec {
 
 // The calls that a pull request costs, as publish makes them: looked for, then opened; then followed.
 func TestCalls(t *testing.T) {
-	host, f, h := harness(t, 0, simulator.Faults{})
+	late := time.Duration(0)
+	host, f, h := harnessAt(t, 0, simulator.Faults{}, func() time.Time { return time.Now().Add(late) })
 	const n = 20
 	var refs []forge.PullRef
 	for i := range n {
@@ -78,14 +86,19 @@ func TestCalls(t *testing.T) {
 		}
 		return numbers, host.Calls("") - before
 	}
-	if numbers, calls := follow(time.Now().Add(time.Minute)); len(numbers) != 0 || calls != 1 {
+	host.Pages(50)
+	if numbers, calls := follow(time.Time{}); len(numbers) != n || calls != 2*n {
+		t.Errorf("%d calls of a first pass saw %v", calls, numbers)
+	}
+	if numbers, calls := follow(time.Now().Add(time.Minute)); len(numbers) != n || calls != 2*n+2 { // nobody knows yet whether they conflict
+		t.Errorf("%d calls of a second pass saw %v", calls, numbers)
+	}
+	late = time.Hour
+	if numbers, calls := follow(time.Now().Add(time.Minute)); len(numbers) != 1 || calls != 4 { // one of those at rest
 		t.Errorf("%d calls found %v changed", calls, numbers)
 	}
-	if numbers, _ := follow(time.Time{}); len(numbers) != n {
-		t.Errorf("a first pass saw %v", numbers)
-	}
 	host.Rename(simulator.Slug, "other/invoices")
-	if numbers, calls := follow(time.Now().Add(-time.Hour)); len(numbers) != n || calls > n*3 {
+	if numbers, calls := follow(time.Now().Add(-time.Hour)); len(numbers) != n || calls > n*4+4 {
 		t.Errorf("after the transfer %d calls saw %v", calls, numbers)
 	}
 }

@@ -69,7 +69,7 @@ func (f *Forge) List(ctx context.Context, repo *fleet.Repository, states ...forg
 				return
 			}
 			for _, p := range list {
-				if pull := toPull(*repo, p); wanted(pull) && !yield(pull, nil) {
+				if pull := f.pull(*repo, p, ""); wanted(pull) && !yield(pull, nil) {
 					return
 				}
 			}
@@ -117,60 +117,6 @@ func (f *Forge) mine(ctx context.Context, since time.Time) iter.Seq2[*sdk.Issue,
 				resp.NextPage = pages.Page + 1
 			}
 			if !pages.next(resp, len(list)) {
-				return
-			}
-		}
-	}
-}
-
-// Follow implements forge.Follower: one search for a page of pull requests that changed, and one call for each of those.
-func (f *Forge) Follow(ctx context.Context, among []forge.PullRef, since time.Time) iter.Seq2[forge.Pull, error] {
-	return func(yield func(forge.Pull, error) bool) {
-		show := func(ref forge.PullRef) bool {
-			p, err := f.Get(ctx, ref.Repo, ref.Number)
-			if err != nil {
-				p = forge.Pull{Repository: ref.Repo.Name, Number: ref.Number}
-			}
-			return yield(p, err)
-		}
-		if since.IsZero() {
-			for _, ref := range among {
-				if !show(ref) {
-					return
-				}
-			}
-			return
-		}
-		left := map[string]forge.PullRef{}
-		for _, ref := range among {
-			slug, err := forge.Slug(ref.Repo, f.site.Path)
-			if err != nil {
-				if !yield(forge.Pull{Repository: ref.Repo.Name, Number: ref.Number}, err) {
-					return
-				}
-				continue
-			}
-			left[strings.ToLower(slug)+"#"+strconv.Itoa(ref.Number)] = ref
-		}
-		for issue, err := range f.mine(ctx, since.Add(-5*time.Second)) {
-			if err != nil {
-				yield(forge.Pull{}, err)
-				return
-			}
-			number := "#" + strconv.FormatInt(issue.Index, 10)
-			key := strings.ToLower(issue.Repository.FullName) + number
-			ref, ok := left[key]
-			if !ok { // a repository that was renamed is listed under its new name
-				f.mu.Lock()
-				key = f.slugs[issue.Repository.ID] + number
-				f.mu.Unlock()
-				ref, ok = left[key]
-			}
-			if !ok {
-				continue
-			}
-			delete(left, key)
-			if !show(ref) {
 				return
 			}
 		}

@@ -3,6 +3,7 @@ package gitea
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -123,28 +124,36 @@ func (f *Forge) Check(ctx context.Context) (forge.Account, []forge.Ability, erro
 
 // Checks implements forge.Checks.
 func (f *Forge) Checks(ctx context.Context, repo fleet.Repository, commit string) ([]forge.Check, error) {
-	api, owner, name, err := f.at(ctx, repo)
-	if err != nil {
-		return nil, err
-	}
-	combined, _, err := api.GetCombinedStatus(owner, name, commit)
-	if err = transport.Error(ctx, err); err != nil {
-		return nil, f.missing(ctx, repo, err, fleet.Errorf(fleet.CodeNotFound, "repository %s has no commit %s", repo.Name, commit))
-	}
 	var all []forge.Check
-	for _, s := range combined.Statuses {
-		c := forge.Check{Name: s.Context, State: forge.CheckFailed, URL: s.TargetURL, Summary: s.Description}
-		switch s.State {
-		case sdk.StatusSuccess:
-			c.State = forge.CheckPassed
-		case sdk.StatusPending:
-			c.State = forge.CheckPending
-		case sdk.StatusWarning, "skipped":
-			c.State = forge.CheckSkipped
+	for page := 1; ; page++ {
+		path, err := f.path(repo, "/commits/"+url.PathEscape(commit)+"/status?limit=50&page="+strconv.Itoa(page))
+		if err != nil {
+			return nil, err
 		}
-		all = append(all, c)
+		var combined sdk.CombinedStatus
+		if _, err := f.http.JSON(ctx, http.MethodGet, path, nil, &combined); err != nil {
+			return nil, f.missing(ctx, repo, err, fleet.Errorf(fleet.CodeNotFound, "repository %s has no commit %s", repo.Name, commit))
+		}
+		fresh := false
+		for _, s := range combined.Statuses { // servers that do not page this list give all of it for every page
+			if slices.ContainsFunc(all, func(c forge.Check) bool { return c.Name == s.Context }) {
+				continue
+			}
+			c := forge.Check{Name: s.Context, State: forge.CheckFailed, URL: s.TargetURL, Summary: s.Description}
+			switch s.State {
+			case sdk.StatusSuccess:
+				c.State = forge.CheckPassed
+			case sdk.StatusPending:
+				c.State = forge.CheckPending
+			case sdk.StatusWarning, "skipped":
+				c.State = forge.CheckSkipped
+			}
+			all, fresh = append(all, c), true
+		}
+		if !fresh || len(all) >= combined.TotalCount {
+			return all, nil
+		}
 	}
-	return all, nil
 }
 
 // CheckLog implements forge.Checks.

@@ -24,7 +24,7 @@ func (f *Forge) Find(ctx context.Context, repo fleet.Repository, branch string) 
 	if p == nil {
 		return forge.Pull{}, forge.NotFound(repo, "with head "+branch)
 	}
-	return toPull(repo, p), nil
+	return f.pull(repo, p, ""), nil
 }
 
 // find returns the open pull request with that head, or else the newest; nil when there is none. The server looks one
@@ -261,7 +261,7 @@ func (f *Forge) Get(ctx context.Context, repo fleet.Repository, number int) (for
 	if err != nil {
 		return forge.Pull{}, err
 	}
-	return toPull(repo, p), nil
+	return f.pull(repo, p, ""), nil
 }
 
 func (f *Forge) get(ctx context.Context, repo fleet.Repository, number int) (*sdk.PullRequest, error) {

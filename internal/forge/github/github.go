@@ -141,7 +141,8 @@ func toPull(repo fleet.Repository, p *gh.PullRequest) forge.Pull {
 	}
 	switch {
 	case p.GetState() == "open":
-		out.State = forge.StateOpen
+		out.State, out.Queued = forge.StateOpen, p.AutoMerge != nil
+		out.Conflicts = dirty(p)
 	case p.MergedAt != nil || p.GetMerged():
 		out.State, out.MergeSHA = forge.StateMerged, p.GetMergeCommitSHA()
 	default:
@@ -152,6 +153,11 @@ func toPull(repo fleet.Repository, p *gh.PullRequest) forge.Pull {
 	}
 	out.Reviewers = requested(p)
 	return out
+}
+
+// dirty says that GitHub knows of a conflict. A single pull request tells it, once GitHub has found out; lists do not.
+func dirty(p *gh.PullRequest) bool {
+	return p.GetMergeableState() == "dirty" || p.Mergeable != nil && !p.GetMergeable() && p.GetMergeableState() != "blocked"
 }
 
 func requested(p *gh.PullRequest) []string {

@@ -15,7 +15,8 @@ import (
 )
 
 const pullFields = `number url title body isDraft state headRefName headRefOid baseRefName createdAt updatedAt author{login} mergeCommit{oid} ` +
-	`labels(first:50){nodes{name}} reviewRequests(first:50){nodes{requestedReviewer{...on User{login} ...on Team{slug}}}}`
+	`labels(first:50){nodes{name}} reviewRequests(first:50){nodes{requestedReviewer{...on User{login} ...on Team{slug}}}} ` +
+	`mergeable isInMergeQueue autoMergeRequest{enabledAt} commits(last:1){nodes{commit{statusCheckRollup{state}}}}`
 
 type pullNode struct {
 	Number                               int
@@ -29,10 +30,31 @@ type pullNode struct {
 	ReviewRequests                       struct {
 		Nodes []struct{ RequestedReviewer *struct{ Login, Slug string } }
 	}
-	Repository struct{ NameWithOwner string }
+	Repository       struct{ NameWithOwner string }
+	Mergeable        string
+	IsInMergeQueue   bool
+	AutoMergeRequest *struct{ EnabledAt string }
+	Commits          struct {
+		Nodes []struct {
+			Commit struct{ StatusCheckRollup *struct{ State string } }
+		}
+	}
 }
 
-func (n *pullNode) pull(repository string) forge.Pull {
+// ci is what the checks of the head come to. GitHub leaves them out, with a problem beside them, where the credential may
+// not read them.
+func (n *pullNode) ci(problems []problem) forge.CheckState {
+	if len(n.Commits.Nodes) == 0 || slices.ContainsFunc(problems, func(p problem) bool { return slices.Contains(p.Path, any("statusCheckRollup")) }) {
+		return ""
+	}
+	rollup := n.Commits.Nodes[0].Commit.StatusCheckRollup
+	if rollup == nil {
+		return forge.CheckNone
+	}
+	return map[string]forge.CheckState{"SUCCESS": forge.CheckPassed, "PENDING": forge.CheckPending, "EXPECTED": forge.CheckPending, "FAILURE": forge.CheckFailed, "ERROR": forge.CheckFailed}[rollup.State]
+}
+
+func (n *pullNode) pull(repository string, problems []problem) forge.Pull {
 	p := forge.Pull{Repository: repository, Number: n.Number, URL: n.URL, Title: n.Title, Body: n.Body, State: forge.State(strings.ToLower(n.State)), Draft: n.IsDraft,
 		HeadBranch: n.HeadRefName, HeadSHA: n.HeadRefOid, BaseBranch: n.BaseRefName, CreatedAt: n.CreatedAt, UpdatedAt: n.UpdatedAt}
 	if n.Author != nil {
@@ -40,6 +62,9 @@ func (n *pullNode) pull(repository string) forge.Pull {
 	}
 	if n.MergeCommit != nil && p.State == forge.StateMerged {
 		p.MergeSHA = n.MergeCommit.Oid
+	}
+	if p.State == forge.StateOpen {
+		p.Conflicts, p.Queued, p.CI = n.Mergeable == "CONFLICTING", n.IsInMergeQueue || n.AutoMergeRequest != nil, n.ci(problems)
 	}
 	for _, l := range n.Labels.Nodes {
 		p.Labels = append(p.Labels, l.Name)
@@ -201,7 +226,7 @@ func (f *Forge) Follow(ctx context.Context, among []forge.PullRef, _ time.Time) 
 				pull, err := forge.Pull{Repository: ref.Repo.Name, Number: ref.Number}, error(nil)
 				switch at := data[alias]; {
 				case at != nil && at.PullRequest != nil:
-					pull = at.PullRequest.pull(ref.Repo.Name)
+					pull = at.PullRequest.pull(ref.Repo.Name, problems)
 				case !slices.ContainsFunc(problems, func(p problem) bool { return p.Path[0] == any(alias) && p.Type == "NOT_FOUND" }):
 					err = &fleet.Error{Code: fleet.CodeForge, Message: "GitHub left a pull request out of its answer", Err: forge.ErrPassing}
 				case at == nil:
@@ -239,12 +264,13 @@ func (f *Forge) listOwn(ctx context.Context, states []forge.State) iter.Seq2[for
 					}
 				}
 			}
-			if _, err := f.query(ctx, ownQuery, variables, &data); err != nil {
+			problems, err := f.query(ctx, ownQuery, variables, &data)
+			if err != nil {
 				yield(forge.Pull{}, err)
 				return
 			}
 			for _, n := range data.Viewer.PullRequests.Nodes {
-				if !yield(n.pull(n.Repository.NameWithOwner), nil) {
+				if !yield(n.pull(n.Repository.NameWithOwner, problems), nil) {
 					return
 				}
 			}

@@ -285,7 +285,7 @@ func refused(number int, p *gh.PullRequest, spec forge.MergeSpec, err error) err
 		return &fleet.Error{Code: fleet.CodeUnsupported, Message: "the repository does not allow the merge method " + string(spec.Method), Err: forge.ErrUnsupported}
 	case transport.Says(err, "base branch was modified", "head branch was modified"):
 		return say(fleet.CodeConflict, "a branch of "+at+" moved")
-	case p.GetMergeableState() == "dirty" || p.Mergeable != nil && !p.GetMergeable() && p.GetMergeableState() != "blocked":
+	case dirty(p):
 		return say(fleet.CodeMergeConflict, at+" conflicts with its base")
 	case p.Mergeable == nil && transport.Says(err, "not mergeable"): // GitHub is still finding out
 		return &fleet.Error{Code: fleet.CodeForge, Message: "GitHub does not know yet whether " + at + " can be merged", Err: forge.ErrPassing}

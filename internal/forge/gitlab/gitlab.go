@@ -149,6 +149,20 @@ func cutDraft(title string) string {
 	return title
 }
 
+// full is a merge request that was read by itself. Its pipeline counts where it ran for the head, and not for what was
+// there before or for the result of a merge.
+func full(repository string, m *sdk.MergeRequest) forge.Pull {
+	p := toPull(repository, &m.BasicMergeRequest)
+	switch {
+	case p.State != forge.StateOpen:
+	case m.HeadPipeline == nil:
+		p.CI = forge.CheckNone
+	case m.HeadPipeline.SHA == m.SHA:
+		p.CI = pipelineState(m.HeadPipeline.Status)
+	}
+	return p
+}
+
 func toPull(repository string, m *sdk.BasicMergeRequest) forge.Pull {
 	out := forge.Pull{Repository: repository, Number: int(m.IID), URL: m.WebURL, Title: m.Title, Body: m.Description, Draft: m.Draft, State: forge.StateOpen,
 		HeadBranch: m.SourceBranch, HeadSHA: m.SHA, BaseBranch: m.TargetBranch, Labels: m.Labels}
@@ -160,6 +174,8 @@ func toPull(repository string, m *sdk.BasicMergeRequest) forge.Pull {
 		out.State, out.MergeSHA = forge.StateMerged, cmp.Or(m.MergeCommitSHA, m.SquashCommitSHA, m.SHA)
 	case "closed":
 		out.State = forge.StateClosed
+	default:
+		out.Conflicts, out.Queued = conflicts(m.HasConflicts, m.DetailedMergeStatus), m.MergeWhenPipelineSucceeds
 	}
 	if m.Author != nil {
 		out.Author = m.Author.Username

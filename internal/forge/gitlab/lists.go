@@ -5,7 +5,6 @@ import (
 	"iter"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -92,61 +91,6 @@ func (f *Forge) mine(ctx context.Context, state string, since *time.Time) iter.S
 				}
 			}
 			if !following(&opt.ListOptions, resp) {
-				return
-			}
-		}
-	}
-}
-
-// Follow implements forge.Follower: a call for each hundred that changed, however many are followed.
-func (f *Forge) Follow(ctx context.Context, among []forge.PullRef, since time.Time) iter.Seq2[forge.Pull, error] {
-	return func(yield func(forge.Pull, error) bool) {
-		left := map[string]forge.PullRef{}
-		for _, ref := range among {
-			slug, err := forge.Slug(ref.Repo, f.site.Path)
-			if err != nil {
-				if !yield(forge.Pull{Repository: ref.Repo.Name, Number: ref.Number}, err) {
-					return
-				}
-				continue
-			}
-			left[strings.ToLower(slug)+"!"+strconv.Itoa(ref.Number)] = ref
-		}
-		var from *time.Time
-		if !since.IsZero() {
-			from = sdk.Ptr(since.Add(-5 * time.Second))
-		}
-		for m, err := range f.mine(ctx, "all", from) {
-			if err != nil {
-				yield(forge.Pull{}, err)
-				return
-			}
-			number := "!" + strconv.FormatInt(m.IID, 10)
-			key := strings.ToLower(pathOf(m)) + number
-			ref, ok := left[key]
-			if !ok { // a project that moved is listed under its new path
-				f.mu.Lock()
-				key = f.slugs[m.ProjectID] + number
-				f.mu.Unlock()
-				ref, ok = left[key]
-			}
-			if !ok {
-				continue
-			}
-			delete(left, key)
-			if !yield(toPull(ref.Repo.Name, m), nil) {
-				return
-			}
-		}
-		if from != nil {
-			return
-		}
-		for _, ref := range left { // made by another account, or gone
-			p, err := f.Get(ctx, ref.Repo, ref.Number)
-			if err != nil {
-				p = forge.Pull{Repository: ref.Repo.Name, Number: ref.Number}
-			}
-			if !yield(p, err) {
 				return
 			}
 		}

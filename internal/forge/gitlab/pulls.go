@@ -194,7 +194,7 @@ func (f *Forge) Get(ctx context.Context, repo fleet.Repository, number int) (for
 	if err != nil {
 		return forge.Pull{}, err
 	}
-	return toPull(repo.Name, &m.BasicMergeRequest), nil
+	return full(repo.Name, m), nil
 }
 
 func (f *Forge) get(ctx context.Context, repo fleet.Repository, number int) (*sdk.MergeRequest, error) {

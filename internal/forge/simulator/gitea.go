@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
@@ -72,7 +73,10 @@ func (g gitea) routes(s *server) {
 		paged(c, list, func(p *Pull) any { return g.pull(c, p) })
 	})
 	on("POST /pulls", g.create)
-	pull("GET /pulls/{n}", func(c *call, p *Pull) { c.json(http.StatusOK, g.pull(c, p)) })
+	pull("GET /pulls/{n}", func(c *call, p *Pull) {
+		c.host.mergeable(c.ctx, p)
+		c.json(http.StatusOK, g.pull(c, p))
+	})
 	on("GET /pulls/{base}/{head...}", func(c *call) { // the first that it meets, whatever its state
 		for _, p := range c.repo.pulls {
 			if p.Base == c.r.PathValue("base") && p.Head == c.r.PathValue("head") {
@@ -168,6 +172,7 @@ func (g gitea) routes(s *server) {
 		})
 	}
 	s.handle("GET /api/v1/repos/issues/search", g.search)
+	s.handle("GET /api/v1/repos/search", g.pushed)
 	s.handle("GET /api/v1/user", func(c *call) { c.json(http.StatusOK, login(Self)) })
 	s.handle("GET /api/v1/user/repos", func(c *call) { c.json(http.StatusOK, []any{}) })
 	s.handle("GET /api/v1/user/orgs", func(c *call) {
@@ -200,7 +205,7 @@ func (g gitea) labels(p *Pull) []any {
 func (gitea) repo(c *call, r *Repo) map[string]any {
 	owner, name, _ := strings.Cut(r.Slug, "/")
 	return map[string]any{"id": r.ID, "name": name, "full_name": r.Slug, "owner": login(owner), "default_branch": r.Default, "archived": r.Archived, "fork": r.Fork,
-		"private": r.Visibility != "public", "internal": r.Visibility == "internal", "size": r.Size, "topics": r.Topics, "clone_url": c.url + "/" + r.Slug + ".git"}
+		"private": r.Visibility != "public", "internal": r.Visibility == "internal", "size": r.Size, "topics": r.Topics, "clone_url": c.url + "/" + r.Slug + ".git", "updated_at": stamp(r.updated)}
 }
 
 func (g gitea) pull(c *call, p *Pull) map[string]any {
@@ -210,8 +215,8 @@ func (g gitea) pull(c *call, p *Pull) map[string]any {
 	}
 	out := map[string]any{
 		"id": p.ID, "number": p.Number, "html_url": c.url + "/" + p.repo.Slug + "/pulls/" + strconv.Itoa(p.Number), "title": p.Title, "body": p.Body, "state": p.State,
-		"draft": draft(p.Title), "labels": g.labels(p), "requested_reviewers": reviewers, "user": login(p.Author), "merged": p.State == "merged", "mergeable": p.State == "open" && !p.dirty,
-		"head": map[string]any{"label": p.Head, "ref": p.Head, "sha": p.HeadSHA, "repo_id": p.repo.ID}, "base": map[string]any{"label": p.Base, "ref": p.Base, "repo_id": p.repo.ID},
+		"draft": draft(p.Title), "labels": g.labels(p), "requested_reviewers": reviewers, "user": login(p.Author), "merged": p.State == "merged", "mergeable": p.State == "open" && p.asked >= 2 && !p.dirty && !draft(p.Title),
+		"head": map[string]any{"label": p.Head, "ref": p.Head, "sha": p.HeadSHA, "repo_id": p.repo.ID}, "base": map[string]any{"label": p.Base, "ref": p.Base, "sha": p.base, "repo_id": p.repo.ID},
 		"created_at": stamp(p.Created), "updated_at": stamp(p.Updated),
 	}
 	if p.State == "merged" {
@@ -308,6 +313,25 @@ func (g gitea) merge(c *call, p *Pull) {
 	default:
 		c.fail(http.StatusInternalServerError, err.Error())
 	}
+}
+
+// pushed lists repositories, those first that somebody pushed to last.
+func (g gitea) pushed(c *call) {
+	var all []*Repo
+	for _, r := range c.host.repos {
+		if _, err := c.host.list(c.ctx, r, func(*Pull) bool { return false }); err != nil {
+			c.fail(http.StatusInternalServerError, err.Error())
+			return
+		}
+		all = append(all, r)
+	}
+	slices.SortFunc(all, func(a, b *Repo) int { return cmp.Or(b.updated.Compare(a.updated), a.ID-b.ID) })
+	from, to := c.vendor.page(c.w, c.r.URL.Query(), len(all), c.host.cfg.PageCap, c.r.URL)
+	out := []any{}
+	for _, r := range all[from:to] {
+		out = append(out, g.repo(c, r))
+	}
+	c.json(http.StatusOK, map[string]any{"ok": true, "data": out})
 }
 
 func (g gitea) search(c *call) {

@@ -72,7 +72,10 @@ func (g github) routes(s *server) {
 	on("POST /pulls", g.create)
 	pull("GET /pulls/{n}", func(c *call, p *Pull) {
 		out := g.pull(c, p)
-		out["mergeable"], out["mergeable_state"] = !p.dirty, map[bool]string{true: "dirty", false: "clean"}[p.dirty]
+		out["mergeable"], out["mergeable_state"] = nil, "unknown"
+		if dirty, known := c.host.mergeable(c.ctx, p); known {
+			out["mergeable"], out["mergeable_state"] = !dirty, map[bool]string{true: "dirty", false: "clean"}[dirty]
+		}
 		c.json(http.StatusOK, out)
 	})
 	pull("PATCH /pulls/{n}", g.edit)
@@ -215,7 +218,7 @@ func (g github) pull(c *call, p *Pull) map[string]any {
 	out := map[string]any{
 		"id": p.ID, "number": p.Number, "html_url": c.url + "/" + p.repo.Slug + "/pull/" + strconv.Itoa(p.Number), "title": p.Title, "body": p.Body, "state": p.State,
 		"draft": p.Draft, "labels": labels(p.Labels), "requested_reviewers": reviewers, "user": login(p.Author), "merged_at": nil, "merge_commit_sha": p.MergeSHA,
-		"head": map[string]any{"ref": p.Head, "sha": p.HeadSHA, "label": owner + ":" + p.Head}, "base": map[string]any{"ref": p.Base, "label": owner + ":" + p.Base},
+		"head": map[string]any{"ref": p.Head, "sha": p.HeadSHA, "label": owner + ":" + p.Head}, "base": map[string]any{"ref": p.Base, "sha": p.base, "label": owner + ":" + p.Base},
 		"created_at": stamp(p.Created), "updated_at": stamp(p.Updated),
 	}
 	if p.State == "merged" {

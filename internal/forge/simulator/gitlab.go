@@ -74,16 +74,24 @@ func (g gitlab) routes(s *server) {
 	on("GET /merge_requests", func(c *call) {
 		q := c.r.URL.Query()
 		list, err := c.host.list(c.ctx, c.repo, func(p *Pull) bool {
-			return (q.Get("source_branch") == "" || q.Get("source_branch") == p.Head) && (q.Get("state") == "all" || q.Get("state") == "opened" && p.State == "open")
+			return (q.Get("source_branch") == "" || q.Get("source_branch") == p.Head) && (q["iids[]"] == nil || slices.Contains(q["iids[]"], strconv.Itoa(p.Number))) && (q.Get("state") == "all" || q.Get("state") == "opened" && p.State == "open")
 		})
 		if err != nil {
 			c.fail(http.StatusInternalServerError, err.Error())
 			return
 		}
-		paged(c, list, func(p *Pull) any { return g.pull(c, p, false) })
+		paged(c, list, func(p *Pull) any {
+			if q.Get("with_merge_status_recheck") == "true" {
+				c.host.mergeable(c.ctx, p)
+			}
+			return g.pull(c, p, false)
+		})
 	})
 	on("POST /merge_requests", g.create)
-	pull("GET /merge_requests/{n}", func(c *call, p *Pull) { c.json(http.StatusOK, g.pull(c, p, true)) })
+	pull("GET /merge_requests/{n}", func(c *call, p *Pull) {
+		c.host.mergeable(c.ctx, p)
+		c.json(http.StatusOK, g.pull(c, p, true))
+	})
 	pull("PUT /merge_requests/{n}", g.edit)
 	pull("PUT /merge_requests/{n}/merge", g.merge)
 	pull("GET /merge_requests/{n}/notes", func(c *call, p *Pull) {
@@ -110,7 +118,7 @@ func (g gitlab) routes(s *server) {
 		out := []any{}
 		for i, x := range c.repo.Checks {
 			if x.Commit == c.r.PathValue("ref") {
-				out = append(out, map[string]any{"id": i + 1, "name": x.Name, "sha": x.Commit, "status": x.State})
+				out = append(out, map[string]any{"id": i + 1, "name": x.Name, "sha": x.Commit, "status": g.word(x.State)})
 			}
 		}
 		c.json(http.StatusOK, out)
@@ -145,6 +153,7 @@ func (g gitlab) routes(s *server) {
 		}
 		c.w.WriteHeader(http.StatusNoContent)
 	})
+	s.handle("POST /api/graphql", g.graphql)
 	s.handle("GET /api/v4/groups/{owner}/projects", func(c *call) {
 		list := c.host.owned(c.r.PathValue("owner"))
 		if len(list) == 0 {
@@ -200,6 +209,23 @@ func (gitlab) repo(c *call, r *Repo) map[string]any {
 	return out
 }
 
+// status is what stands in the way of a merge. Where nobody asked since a branch moved, GitLab does not know.
+func (gitlab) status(p *Pull) string {
+	switch {
+	case p.State != "open":
+		return "not_open"
+	case p.repo.Protected:
+		return "not_approved"
+	case p.asked == 0:
+		return "unchecked"
+	case p.asked == 1:
+		return "checking"
+	case p.dirty:
+		return "conflict"
+	}
+	return "mergeable"
+}
+
 func (g gitlab) pull(c *call, p *Pull, full bool) map[string]any {
 	reviewers := []any{}
 	for _, r := range p.Reviewers {
@@ -209,13 +235,7 @@ func (g gitlab) pull(c *call, p *Pull, full bool) map[string]any {
 	if state == "open" {
 		state = "opened"
 	}
-	status := "mergeable"
-	if p.dirty {
-		status = "conflict"
-	}
-	if p.repo.Protected {
-		status = "not_approved"
-	}
+	status := g.status(p)
 	out := map[string]any{
 		"id": p.ID, "iid": p.Number, "project_id": p.repo.ID, "source_project_id": p.repo.ID, "target_project_id": p.repo.ID, "title": p.Title, "description": p.Body, "state": state,
 		"web_url": c.url + "/" + p.repo.Slug + "/-/merge_requests/" + strconv.Itoa(p.Number), "draft": strings.HasPrefix(p.Title, "Draft:"), "labels": append([]string{}, p.Labels...), "reviewers": reviewers,
@@ -224,6 +244,9 @@ func (g gitlab) pull(c *call, p *Pull, full bool) map[string]any {
 	}
 	if p.MergeSHA != "" {
 		out["merge_commit_sha"] = p.MergeSHA
+	}
+	if sum := p.repo.sum(p.HeadSHA); full && sum != "" {
+		out["head_pipeline"] = map[string]any{"id": 1, "sha": p.HeadSHA, "status": g.word(sum)}
 	}
 	if full && p.State == "open" {
 		base := "0000"

@@ -123,6 +123,15 @@ func (g github) pullNode(c *call, p *Pull) map[string]any {
 		"state": strings.ToUpper(p.State), "headRefName": p.Head, "headRefOid": p.HeadSHA, "baseRefName": p.Base, "createdAt": stamp(p.Created), "updatedAt": stamp(p.Updated),
 		"author": map[string]any{"login": p.Author}, "mergeCommit": nil, "labels": map[string]any{"nodes": names}, "reviewRequests": map[string]any{"nodes": reviewers},
 		"repository": map[string]any{"nameWithOwner": p.repo.Slug}}
+	out["mergeable"] = "UNKNOWN"
+	if dirty, known := c.host.mergeable(c.ctx, p); known {
+		out["mergeable"] = map[bool]string{true: "CONFLICTING", false: "MERGEABLE"}[dirty]
+	}
+	var rollup any
+	if sum := p.repo.sum(p.HeadSHA); sum != "" {
+		rollup = map[string]any{"state": strings.ToUpper(sum)}
+	}
+	out["commits"] = map[string]any{"nodes": []any{map[string]any{"commit": map[string]any{"statusCheckRollup": rollup}}}}
 	if p.MergeSHA != "" {
 		out["mergeCommit"] = map[string]any{"oid": p.MergeSHA}
 	}

@@ -52,11 +52,9 @@ type Repo struct {
 	Checks     []Check
 	Deploys    []Deploy
 
-	pulls []*Pull
+	pulls   []*Pull
+	updated time.Time // when somebody was last seen to have pushed
 }
-
-// Check is a CI result of a commit.
-type Check struct{ Commit, Name, State, Log string }
 
 // Deploy is a deployment of a commit.
 type Deploy struct{ Commit, Environment, State string }
@@ -74,7 +72,9 @@ type Pull struct {
 
 	repo  *Repo
 	seen  string
-	dirty bool // the last merge met a conflict
+	base  string // where the base branch stands
+	dirty bool   // known to conflict with its base
+	asked int    // how often anybody wanted to know since a branch moved
 }
 
 // Comment is what somebody said.
@@ -165,6 +165,13 @@ func (h *Host) Say(slug string, number int, c Comment) {
 	})
 }
 
+// Pages sets the most that a page holds.
+func (h *Host) Pages(most int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.cfg.PageCap = most
+}
+
 // Calls counts requests by "METHOD /path/pattern"; "" is all.
 func (h *Host) Calls(pattern string) int {
 	h.mu.Lock()
@@ -243,6 +250,7 @@ func (h *Host) look(ctx context.Context, p *Pull) error {
 		return err
 	}
 	head, base := tips[0], tips[1]
+	p.base = base
 	if head == "" {
 		p.State, p.Updated = "closed", time.Now().UTC()
 		return nil
@@ -253,12 +261,34 @@ func (h *Host) look(ctx context.Context, p *Pull) error {
 	if p.seen == head+base || base == "" {
 		return nil
 	}
-	p.seen = head + base
+	p.seen, p.dirty, p.asked, p.repo.updated = head+base, false, 0, time.Now()
 	in, err := repo.Contains(ctx, base, head)
 	if in {
 		p.State, p.MergeSHA, p.Updated = "merged", base, time.Now().UTC()
 	}
 	return err
+}
+
+// mergeable says whether a pull request conflicts with its base. Hosts find out in the background once somebody asks, so
+// the first to ask learns nothing.
+func (h *Host) mergeable(ctx context.Context, p *Pull) (conflicts, known bool) {
+	if p.State != "open" {
+		return false, false
+	}
+	if p.asked++; p.asked == 2 {
+		_, err := h.prepare(ctx, p, "merge")
+		p.dirty = fleet.CodeOf(err) == fleet.CodeMergeConflict
+	}
+	return p.dirty, p.asked >= 2
+}
+
+func (h *Host) prepare(ctx context.Context, p *Pull, method string) (git.Merged, error) {
+	repo, err := h.git.Hosted(p.repo.Path)
+	if err != nil {
+		return git.Merged{}, err
+	}
+	return repo.PrepareMerge(ctx, git.MergeSpec{Method: git.MergeMethod(method), Base: p.Base, Head: p.HeadSHA,
+		Message: fmt.Sprintf("%s (#%d)", p.Title, p.Number), Author: git.Identity{Name: Self, Email: Self + "@example.com"}, Date: time.Now()})
 }
 
 func (h *Host) create(ctx context.Context, r *Repo, p Pull) (*Pull, error) {
@@ -282,7 +312,7 @@ func (h *Host) create(ctx context.Context, r *Repo, p Pull) (*Pull, error) {
 	}
 	h.nextID++
 	now := time.Now().UTC()
-	p.ID, p.Number, p.State, p.HeadSHA, p.Author, p.Created, p.Updated, p.repo = h.nextID, len(r.pulls)+1, "open", tips[0], Self, now, now, r
+	p.ID, p.Number, p.State, p.HeadSHA, p.Author, p.Created, p.Updated, p.repo, p.base = h.nextID, len(r.pulls)+1, "open", tips[0], Self, now, now, r, tips[1]
 	r.pulls = append(r.pulls, &p)
 	return &p, nil
 }
@@ -298,15 +328,15 @@ func (h *Host) merge(ctx context.Context, p *Pull, method, expect string) error 
 	case p.repo.Protected:
 		return errProtected
 	}
-	repo, err := h.git.Hosted(p.repo.Path)
+	m, err := h.prepare(ctx, p, method)
+	if fleet.CodeOf(err) == fleet.CodeMergeConflict {
+		p.dirty, p.asked = true, 2
+		return errConflict
+	}
 	if err != nil {
 		return err
 	}
-	m, err := repo.PrepareMerge(ctx, git.MergeSpec{Method: git.MergeMethod(method), Base: p.Base, Head: p.HeadSHA,
-		Message: fmt.Sprintf("%s (#%d)", p.Title, p.Number), Author: git.Identity{Name: Self, Email: Self + "@example.com"}, Date: time.Now()})
-	if p.dirty = fleet.CodeOf(err) == fleet.CodeMergeConflict; p.dirty {
-		return errConflict
-	}
+	repo, err := h.git.Hosted(p.repo.Path)
 	if err == nil {
 		err = repo.Land(ctx, m)
 	}

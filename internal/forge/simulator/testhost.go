@@ -1,9 +1,11 @@
 package simulator
 
 import (
+	"cmp"
 	"path/filepath"
 	"testing"
 
+	"gaggle/internal/forge"
 	"gaggle/internal/forge/forgetest"
 	"gaggle/internal/git"
 )
@@ -25,5 +27,10 @@ func Harness(t *testing.T, seed uint64, faults Faults) (*Host, forgetest.Harness
 		t.Fatal(err)
 	}
 	h.Add(Repo{Slug: Slug, Path: remote.Path})
+	out.TellsConflicts = true
+	out.Report = func(_ *testing.T, commit, name string, state forge.CheckState) {
+		word := map[forge.CheckState]string{forge.CheckPassed: "success", forge.CheckPending: "pending"}[state]
+		h.Report(Slug, Check{Commit: commit, Name: name, State: cmp.Or(word, "failure"), Log: "noise\nFAIL\n"})
+	}
 	return h, out
 }
