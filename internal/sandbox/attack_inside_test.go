@@ -28,7 +28,7 @@ var attacks = map[string]attack{
 	"files": attackFiles, "devices": attackDevices, "calls": attackCalls, "namespaces": attackNamespaces, "trace": attackTrace,
 	"network": attackNetwork, "terminal": attackTerminal, "setuid": attackSetuid, "signals": attackSignals,
 	"limits": attackLimits, "identity": attackIdentity,
-	"unlinked": hogUnlinked, "deep": hogDeep, "memfd": hogMemfd, "closed": hogClosed, "parent": parent,
+	"unlinked": hogUnlinked, "deep": hogDeep, "memfd": hogMemfd, "closed": hogClosed, "parent": parent, "busy": busy,
 }
 
 // inside runs an attack when this process was started for one.

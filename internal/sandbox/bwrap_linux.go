@@ -26,6 +26,7 @@ type bwrap struct {
 	limits  Limits
 	groups  *cgroups
 	user    *understudy // nil unless gaggle runs as root
+	nested  bool        // bubblewrap is process 1 of a pid namespace around it
 }
 
 func (b *bwrap) Run(ctx context.Context, spec Spec) (Result, error) {
@@ -53,7 +54,7 @@ func (b *bwrap) start(spec Spec, out *output) (_ *jail, err error) {
 			return nil, err
 		}
 	}
-	c := &jail{errors: &head{dst: spec.Stderr}, ended: make(chan struct{})}
+	c := &jail{errors: &head{dst: spec.Stderr}, ended: make(chan struct{}), nested: b.nested}
 	defer func() {
 		if err != nil {
 			c.tidy()
@@ -106,13 +107,9 @@ func (b *bwrap) start(spec Spec, out *output) (_ *jail, err error) {
 	if c.group, err = b.groups.make(spec.Limits); err != nil {
 		return nil, err
 	}
-	attr := &os.ProcAttr{Dir: "/", Env: []string{}, Files: d.files,
-		Sys: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setsid: true}}
-	if b.user != nil {
-		id := uint32(b.user.id)
-		attr.Sys.Credential = &syscall.Credential{Uid: id, Gid: id, Groups: []uint32{}}
-	}
-	err = c.launch(b.program, append([]string{"bwrap", "--args", strconv.Itoa(optionsFD), "--"}, argv...), attr, spec.Limits)
+	attr := &os.ProcAttr{Dir: "/", Env: []string{}, Files: d.files, Sys: b.attributes()}
+	argv = append([]string{tag(b.groups.owner), "--args", strconv.Itoa(optionsFD), "--"}, argv...)
+	err = c.launch(b.program, argv, attr, spec.Limits)
 	if c.process == nil {
 		return nil, err
 	}
@@ -131,6 +128,28 @@ func (b *bwrap) start(spec Spec, out *output) (_ *jail, err error) {
 	}
 	c.watch.begin(c.root)
 	return c, nil
+}
+
+// attributes says how bubblewrap is started.
+//
+// It dies when gaggle does, but that alone would not do: bubblewrap's own child asks to die with its parent only when it
+// is about to start the command, and does not notice when the parent is dead by then. So bubblewrap is made process 1 of a
+// pid namespace: with it, the kernel ends everything in there, whatever it is about to do, and bubblewrap is not gone
+// before all of that is.
+func (b *bwrap) attributes() *syscall.SysProcAttr {
+	sys := &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setsid: true}
+	if b.nested {
+		sys.Cloneflags = syscall.CLONE_NEWPID
+	}
+	if b.user != nil {
+		id := uint32(b.user.id)
+		sys.Credential = &syscall.Credential{Uid: id, Gid: id, Groups: []uint32{}}
+	} else if b.nested {
+		sys.Cloneflags |= syscall.CLONE_NEWUSER
+		sys.UidMappings = []syscall.SysProcIDMap{{ContainerID: os.Geteuid(), HostID: os.Geteuid(), Size: 1}}
+		sys.GidMappings = []syscall.SysProcIDMap{{ContainerID: os.Getegid(), HostID: os.Getegid(), Size: 1}}
+	}
+	return sys
 }
 
 // bind puts the waiting bubblewrap under its limits. It runs on the thread that started it.

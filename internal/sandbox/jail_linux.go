@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -20,6 +21,7 @@ import (
 type jail struct {
 	errors  *head
 	process *os.Process   // the monitor
+	nested  bool          // the monitor is process 1 of a pid namespace of its own
 	ended   chan struct{} // closed when the monitor is gone; the thread that started it waits for that
 	status  *os.File      // what the monitor tells
 	staging *staging      // nil unless gaggle runs as root
@@ -84,6 +86,9 @@ func (c *jail) readStatus() {
 			}
 			c.mu.Lock()
 			if s.Child > 0 && c.pid1 == 0 {
+				if c.nested { // the number means something only in there
+					s.Child = childOf(c.process.Pid)
+				}
 				c.hold(s.Child)
 			}
 			if s.Exit != nil {
@@ -92,6 +97,23 @@ func (c *jail) readStatus() {
 			c.mu.Unlock()
 		}
 	})
+}
+
+// childOf returns a child of a process; 0 when there is none.
+func childOf(parent int) int {
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", parent, parent))
+	if f := strings.Fields(string(children)); len(f) > 0 {
+		return int(number(f[0]))
+	}
+	if err == nil {
+		return 0
+	}
+	for _, p := range processesIn("/") { // a kernel that does not list children
+		if kilobytes(read(p, "status"), "PPid:") == int64(parent) {
+			return int(number(filepath.Base(p)))
+		}
+	}
+	return 0
 }
 
 // hold takes hold of process 1 inside in ways that cannot come to mean another process.

@@ -6,11 +6,15 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -121,6 +125,99 @@ func marked(mark string) []int {
 		}
 	}
 	return fds
+}
+
+// busy is a gaggle that starts one sandbox after the other. It never returns.
+func busy([]string) error {
+	sb, err := sandbox.New(context.Background(), sandbox.Config{})
+	if err != nil {
+		return err
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for {
+				sb.Run(context.Background(), sandbox.Spec{Argv: []string{"sh", "-c", "sleep 0.01 & sleep 1000 & echo run"}, Stdout: os.Stdout})
+			}
+		})
+	}
+	wg.Wait()
+	return nil
+}
+
+// TestKilledAtAnyMoment kills a gaggle that is starting sandboxes, so that some are caught half made.
+func TestKilledAtAnyMoment(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dice := rand.New(rand.NewPCG(1, 2))
+	for range 30 {
+		cmd := exec.CommandContext(t.Context(), self, "attack", "busy")
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(out)
+		for range 1 + dice.IntN(8) {
+			lines.Scan()
+		}
+		for range dice.IntN(200_000) { // somewhere between two lines
+			runtime.Gosched()
+		}
+		started := sandbox.StartTime(cmd.Process.Pid)
+		cmd.Process.Kill()
+		for _, fd := range marked(sandbox.Tag(cmd.Process.Pid, started)) {
+			for {
+				n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 30_000)
+				if err == unix.EINTR {
+					continue
+				}
+				if n == 0 {
+					t.Error("a half made sandbox lives on")
+				}
+				break
+			}
+			unix.Close(fd)
+		}
+		cmd.Wait()
+		if left := marked(sandbox.Tag(cmd.Process.Pid, started)); len(left) > 0 {
+			t.Errorf("%d processes live on", len(left))
+		}
+	}
+}
+
+// TestReap ends processes that bear the name of a dead gaggle's bubblewrap, and no other.
+func TestReap(t *testing.T) {
+	program, err := exec.LookPath("sleep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := func(name string) *exec.Cmd {
+		cmd := &exec.Cmd{Path: program, Args: []string{name, "1000"}, SysProcAttr: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+		return cmd
+	}
+	dead := start(sandbox.Tag(1<<22+1, 7))
+	var living []*exec.Cmd
+	for _, name := range []string{sandbox.Tag(os.Getpid(), sandbox.StartTime(os.Getpid())), "bwrap:gaggle:1:4194305-7", "bwrap:gaggle:", "bwrap"} {
+		living = append(living, start(name))
+	}
+	sandbox.Reap()
+	if err := dead.Wait(); err == nil || !strings.Contains(err.Error(), "killed") {
+		t.Errorf("the orphan ended with %v", err)
+	}
+	for _, cmd := range living {
+		if err := cmd.Process.Signal(syscall.Signal(0)); err != nil {
+			t.Errorf("%q: %v", cmd.Args[0], err)
+		}
+	}
 }
 
 // TestLesserMachines runs the suite as it would run where the kernel, the file system or bubblewrap offer less.

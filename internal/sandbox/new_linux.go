@@ -25,7 +25,7 @@ func New(ctx context.Context, cfg Config) (Sandbox, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := b.try(ctx, cfg.Dir); err != nil {
+		if err := b.settle(ctx, cfg.Dir); err != nil {
 			return nil, err
 		}
 		return b, nil
@@ -109,6 +109,22 @@ func bwrapVersion(ctx context.Context, program string) (version, error) {
 		}
 	}
 	return v, nil
+}
+
+// settle finds out how the sandbox works on this machine, if it does.
+func (b *bwrap) settle(ctx context.Context, dir string) error {
+	b.nested = true
+	err := b.try(ctx, dir)
+	if err == nil || b.user != nil || ctx.Err() != nil {
+		return err
+	}
+	// There are machines on which bubblewrap may make user namespaces and gaggle may not.
+	b.nested = false
+	if b.try(ctx, dir) != nil {
+		return err
+	}
+	reap()
+	return nil
 }
 
 // try runs a program that tells what it sees, and believes nothing else.

@@ -19,7 +19,7 @@ func Probe(ctx context.Context) []Check {
 	if !b.layout.can.userns {
 		checks[0].Mend = "version 0.8 also forbids user namespaces by itself"
 	}
-	if err := b.try(ctx, ""); err != nil {
+	if err := b.settle(ctx, ""); err != nil {
 		return append(checks, failed("sandbox", err))
 	}
 	checks = append(checks, Check{Name: "sandbox", OK: true,

@@ -28,6 +28,10 @@ type outcome struct {
 	peak int64
 }
 
+// patience is how long processes may take to die. Those that take longer hang in the kernel, on a dead network disk for
+// one; what they use is given back when they end after all.
+const patience = 30 * time.Second
+
 // supervise waits for a cell and kills it when ctx ends or a limit is hit.
 func supervise(ctx context.Context, c cell, out *output, wall time.Duration) (Result, error) {
 	started := time.Now()
@@ -42,12 +46,19 @@ func supervise(ctx context.Context, c cell, out *output, wall time.Duration) (Re
 		cancel  = ctx.Done()
 		over    = out.over
 		breach  = c.breach()
+		stuck   <-chan time.Time
 	)
+	kill := func() {
+		c.kill()
+		if stuck == nil {
+			stuck = time.After(patience)
+		}
+	}
 	stop := func(code fleet.Code) {
 		if result.Ended == "" && !stopped {
 			result.Ended = code
 		}
-		c.kill()
+		kill()
 	}
 	for {
 		select {
@@ -56,7 +67,9 @@ func supervise(ctx context.Context, c cell, out *output, wall time.Duration) (Re
 			if result.Ended == "" {
 				stopped = true
 			}
-			c.kill()
+			kill()
+		case <-stuck:
+			return result, fleet.Errorf(fleet.CodeSandbox, "sandbox: processes do not die within %s of being killed", patience)
 		case <-timer.C:
 			stop(fleet.CodeTimeout)
 		case <-over:
