@@ -37,6 +37,8 @@ func Exercise(t *testing.T, make func(t *testing.T) Harness) {
 		{"comments", (*suite).comments},
 		{"conflicts are told", (*suite).tellsConflicts},
 		{"checks are told", (*suite).tellsChecks},
+		{"checks run again", (*suite).reruns},
+		{"reviews", (*suite).reviews},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.test(&suite{T: t, Harness: make(t)})

@@ -32,6 +32,10 @@ type Harness struct {
 
 	// Report has CI report a check of a commit. Nil: this host's checks cannot be played.
 	Report func(t *testing.T, commit, name string, state forge.CheckState)
+	// Reruns returns how often a check was asked to run again. Nil: this host runs none again.
+	Reruns func(t *testing.T, commit, name string) int
+	// Say has a person say something of a pull request. Nil: this host's people cannot be played.
+	Say func(t *testing.T, number int, r forge.Remark)
 	// TellsConflicts says that pull requests tell their conflicts, a while after a branch moved.
 	TellsConflicts bool
 

@@ -11,6 +11,7 @@ import (
 
 	"gaggle/internal/fleet"
 	"gaggle/internal/forge"
+	"gaggle/internal/git"
 )
 
 // List implements forge.Lister.
@@ -21,6 +22,7 @@ func (f *Forge) List(ctx context.Context, repo *fleet.Repository, states ...forg
 			yield(forge.Pull{}, err)
 			return
 		}
+		hosts := map[string]*git.Hosted{}
 		for _, s := range shelves {
 			numbers, err := s.numbers()
 			if err != nil {
@@ -28,7 +30,7 @@ func (f *Forge) List(ctx context.Context, repo *fleet.Repository, states ...forg
 				return
 			}
 			for _, n := range numbers {
-				pull, err := f.listed(ctx, s, n)
+				pull, err := f.listed(ctx, hosts, s, n)
 				if ctx.Err() != nil {
 					yield(forge.Pull{}, context.Cause(ctx))
 					return
@@ -46,7 +48,7 @@ func (f *Forge) List(ctx context.Context, repo *fleet.Repository, states ...forg
 
 // listed reads one pull request for a list, where a repository that is gone must not hide the others. It returns
 // no number for one that was deleted meanwhile.
-func (f *Forge) listed(ctx context.Context, s *shelf, number int) (forge.Pull, error) {
+func (f *Forge) listed(ctx context.Context, hosts map[string]*git.Hosted, s *shelf, number int) (forge.Pull, error) {
 	rec, err := s.read(number) // whole files are renamed into place, so no lock is needed to read one
 	if err != nil {
 		return forge.Pull{Number: number}, err
@@ -57,7 +59,12 @@ func (f *Forge) listed(ctx context.Context, s *shelf, number int) (forge.Pull, e
 	if rec.State != forge.StateOpen {
 		return rec.Pull, nil
 	}
-	pull, err := f.Get(ctx, fleet.Repository{Name: rec.Repository, URL: rec.RepoURL}, number)
+	repo := fleet.Repository{Name: rec.Repository, URL: rec.RepoURL}
+	if still, err := f.still(ctx, hosts, repo, rec); err == nil && still {
+		pull, _, err := s.show(rec)
+		return pull, err
+	}
+	pull, err := f.Get(ctx, repo, number)
 	if err != nil {
 		return rec.Pull, err
 	}

@@ -30,6 +30,10 @@ var (
 	_ forge.Commenter     = (*Forge)(nil)
 	_ forge.PushTarget    = (*Forge)(nil)
 	_ forge.BranchDeleter = (*Forge)(nil)
+	_ forge.Follower      = (*Forge)(nil)
+	_ forge.Checks        = (*Forge)(nil)
+	_ forge.Rerunner      = (*Forge)(nil)
+	_ forge.Reviews       = (*Forge)(nil)
 )
 
 // New returns the forge in a folder. It touches nothing yet.
@@ -219,7 +223,7 @@ func (f *Forge) observe(ctx context.Context, s *shelf, host *git.Hosted, rec *re
 		}
 		rec.Landing, rec.BaseSeen = nil, base
 	}
-	switch pair := base + " " + rec.HeadSHA; {
+	switch pair := pairOf(base, rec.HeadSHA); {
 	case landed:
 		rec.State, rec.Conflicts = forge.StateMerged, false
 	case head == "":
@@ -269,9 +273,9 @@ func (f *Forge) with(ctx context.Context, repo fleet.Repository, number int, use
 
 // Get implements forge.Forge.
 func (f *Forge) Get(ctx context.Context, repo fleet.Repository, number int) (pull forge.Pull, err error) {
-	err = f.with(ctx, repo, number, func(_ context.Context, _ *shelf, _ *git.Hosted, rec *record) error {
-		pull = rec.Pull
-		return nil
+	err = f.with(ctx, repo, number, func(_ context.Context, s *shelf, _ *git.Hosted, rec *record) (err error) {
+		pull, _, err = s.show(rec)
+		return err
 	})
 	return pull, err
 }
@@ -305,7 +309,7 @@ func (f *Forge) Close(ctx context.Context, repo fleet.Repository, number int, co
 		}
 		rec.State, rec.Conflicts, rec.UpdatedAt = forge.StateClosed, false, f.cfg.Now().UTC()
 		if comment != "" {
-			rec.Comments = append(rec.Comments, forge.Comment{Author: f.cfg.Author.Name, Body: comment, CreatedAt: rec.UpdatedAt})
+			rec.say(f, comment, rec.UpdatedAt)
 		}
 		return s.write(rec)
 	})
@@ -350,24 +354,6 @@ func mergeMessage(rec *record, method forge.Method) string {
 		return strings.TrimRight(rec.Title+" ("+number+")\n\n"+rec.Body, "\n")
 	}
 	return "Merge pull request " + number + " from " + rec.HeadBranch + "\n\n" + rec.Title
-}
-
-// AddComment implements forge.Commenter.
-func (f *Forge) AddComment(ctx context.Context, repo fleet.Repository, number int, body string) error {
-	return f.with(ctx, repo, number, func(_ context.Context, s *shelf, _ *git.Hosted, rec *record) error {
-		rec.UpdatedAt = f.cfg.Now().UTC()
-		rec.Comments = append(rec.Comments, forge.Comment{Author: f.cfg.Author.Name, Body: body, CreatedAt: rec.UpdatedAt})
-		return s.write(rec)
-	})
-}
-
-// Comments implements forge.Commenter.
-func (f *Forge) Comments(ctx context.Context, repo fleet.Repository, number int) (list []forge.Comment, err error) {
-	err = f.with(ctx, repo, number, func(_ context.Context, _ *shelf, _ *git.Hosted, rec *record) error {
-		list = rec.Comments
-		return nil
-	})
-	return list, err
 }
 
 // DeleteBranch implements forge.BranchDeleter.

@@ -21,11 +21,11 @@ import (
 // record is one pull request as it lies on disk.
 type record struct {
 	forge.Pull
-	RepoURL  string          `json:"repoURL"`
-	Comments []forge.Comment `json:"comments,omitempty"`
-	Landing  *git.Merged     `json:"landing,omitempty"`  // a merge that may or may not have become visible
-	BaseSeen string          `json:"baseSeen,omitempty"` // the base when it was last seen without the head in it
-	Compared string          `json:"compared,omitempty"` // the base and the head that Conflicts is about
+	RepoURL  string      `json:"repoURL"`
+	Comments []said      `json:"comments,omitempty"`
+	Landing  *git.Merged `json:"landing,omitempty"`  // a merge that may or may not have become visible
+	BaseSeen string      `json:"baseSeen,omitempty"` // the base when it was last seen without the head in it
+	Compared string      `json:"compared,omitempty"` // the base and the head that Conflicts is about
 }
 
 // shelf is the folder of one repository's pull requests. Its methods are for the holder of its lock.
@@ -162,12 +162,16 @@ func writeFile(path string, value any) error {
 	if err != nil {
 		return fleet.Errorf(fleet.CodeInternal, "forge: %w", err)
 	}
+	return writeWhole(path, append(data, '\n'))
+}
+
+func writeWhole(path string, data []byte) error {
 	tmp := path + ".new"
 	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o644)
 	if err != nil {
 		return broken(err, "the forge cannot write")
 	}
-	_, err = f.Write(append(data, '\n'))
+	_, err = f.Write(data)
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
 		err = os.Rename(tmp, path)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"gaggle/internal/forge"
 	"gaggle/internal/forge/forgetest"
@@ -31,6 +32,9 @@ func Harness(t *testing.T, seed uint64, faults Faults) (*Host, forgetest.Harness
 	out.Report = func(_ *testing.T, commit, name string, state forge.CheckState) {
 		word := map[forge.CheckState]string{forge.CheckPassed: "success", forge.CheckPending: "pending"}[state]
 		h.Report(Slug, Check{Commit: commit, Name: name, State: cmp.Or(word, "failure"), Log: "noise\nFAIL\n"})
+	}
+	out.Say = func(_ *testing.T, number int, r forge.Remark) {
+		h.Say(Slug, number, Comment{Author: r.Author, Body: r.Body, MayWrite: r.MayWrite, Verdict: r.Verdict, At: time.Now().UTC()})
 	}
 	return h, out
 }
