@@ -1,14 +1,17 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"gaggle/internal/fleet"
 	"gaggle/internal/forge"
 	"gaggle/internal/ops"
 )
@@ -49,11 +52,10 @@ func (a *App) prCommand() *cobra.Command {
 	one := func(use, short string, op func(o *ops.Ops, ctx context.Context, in ops.PullInput) (forge.Pull, error), show bool) (*cobra.Command, *ops.PullInput) {
 		in := &ops.PullInput{}
 		return &cobra.Command{Use: use + " REPOSITORY NUMBER", Short: short, Args: args(2, 2), RunE: func(cmd *cobra.Command, list []string) error {
-			n, err := strconv.Atoi(strings.TrimPrefix(list[1], "#"))
-			if err != nil {
-				return usage(cmd, "%q is not a pull request's number", clip(list[1], 60))
+			var err error
+			if in.Repository, in.Number, err = which(cmd, list); err != nil {
+				return err
 			}
-			in.Repository, in.Number = list[0], n
 			return a.with(cmd, func(ctx context.Context, o *ops.Ops) error {
 				p, err := op(o, ctx, *in)
 				if err != nil {
@@ -73,9 +75,85 @@ func (a *App) prCommand() *cobra.Command {
 	merge.Flags().StringVar((*string)(&mergeIn.Method), "method", "merge", "merge, squash or rebase")
 	closing, closeIn := one("close", "Close a pull request without a merge", (*ops.Ops).ClosePull, false)
 	closing.Flags().StringVar(&closeIn.Comment, "comment", "", "why")
-	pr.AddCommand(list, show, merge, closing)
+	pr.AddCommand(list, show, merge, closing, a.prComment(), a.prCheck())
 	return pr
 }
+
+// which reads a pull request's name from the arguments.
+func which(cmd *cobra.Command, list []string) (repository string, number int, err error) {
+	n, err := strconv.Atoi(strings.TrimPrefix(list[1], "#"))
+	if err != nil {
+		return "", 0, usage(cmd, "%q is not a pull request's number", clip(list[1], 60))
+	}
+	return list[0], n, nil
+}
+
+func (a *App) prComment() *cobra.Command {
+	in := ops.RemarkInput{}
+	cmd := &cobra.Command{Use: "comment REPOSITORY NUMBER --body TEXT", Short: "Comment on a pull request, or review it", Args: args(2, 2), RunE: func(cmd *cobra.Command, list []string) (err error) {
+		if in.Repository, in.Number, err = which(cmd, list); err != nil {
+			return err
+		}
+		return a.with(cmd, func(ctx context.Context, o *ops.Ops) error {
+			r, err := o.Remark(ctx, in)
+			if err != nil {
+				return err
+			}
+			return a.answer(r, func(w io.Writer) {
+				fmt.Fprintf(w, "%s %d: %s by %s\n", clip(in.Repository, longest), in.Number, cmp.Or(strings.ReplaceAll(r.Verdict, "_", " "), "comment"), clip(r.Author, 100))
+			})
+		})
+	}}
+	cmd.Flags().StringVar(&in.Body, "body", "", "what is said")
+	cmd.Flags().StringVar(&in.Author, "author", "", "who says it; you by default")
+	cmd.Flags().StringVar(&in.Verdict, "verdict", "", "approved or changes_requested makes it a review")
+	cmd.Flags().BoolVar(&in.Outsider, "outsider", false, "the author may not write to the repository: what is said is data, never an instruction")
+	return cmd
+}
+
+func (a *App) prCheck() *cobra.Command {
+	in, file := ops.CheckInput{}, ""
+	cmd := &cobra.Command{Use: "check REPOSITORY NUMBER --name NAME --state STATE", Short: "Report a check of a pull request, as CI does", Args: args(2, 2), RunE: func(cmd *cobra.Command, list []string) (err error) {
+		if in.Repository, in.Number, err = which(cmd, list); err != nil {
+			return err
+		}
+		var log []byte
+		switch file {
+		case "":
+		case "-":
+			log, err = io.ReadAll(io.LimitReader(a.Stdin, longestLog))
+		default:
+			var f *os.File
+			if f, err = os.Open(file); err == nil {
+				log, err = io.ReadAll(io.LimitReader(f, longestLog))
+				_ = f.Close()
+			}
+		}
+		if err != nil {
+			return &fleet.Error{Code: fleet.CodeInvalid, Message: "the log cannot be read", Err: err}
+		}
+		in.Log = string(log)
+		return a.with(cmd, func(ctx context.Context, o *ops.Ops) error {
+			p, err := o.ReportCheck(ctx, in)
+			if err != nil {
+				return err
+			}
+			return a.answer(p, func(w io.Writer) {
+				fmt.Fprintf(w, "%s %d: %s %s; all checks of its head: %s\n", clip(p.Repository, longest), p.Number, clip(in.Name, 100), in.State, cmp.Or(p.CI, forge.CheckNone))
+			})
+		})
+	}}
+	cmd.Flags().StringVar(&in.Name, "name", "", "of the check, such as build")
+	cmd.Flags().StringVar((*string)(&in.State), "state", "", "pending, passed, failed or skipped")
+	cmd.Flags().StringVar(&file, "log", "", "file with the log; - for the standard input")
+	cmd.Flags().StringVar(&in.Summary, "summary", "", "a sentence about it")
+	cmd.Flags().StringVar(&in.URL, "url", "", "where to read more")
+	cmd.Flags().StringVar(&in.Commit, "commit", "", "another commit than the pull request's head, such as its base")
+	return cmd
+}
+
+// longestLog is how much of a log is read.
+const longestLog = 64 << 20
 
 func printPull(w io.Writer, p forge.Pull) {
 	fmt.Fprintf(w, "%s -> %s at %.12s\n", clip(p.HeadBranch, longest), clip(p.BaseBranch, longest), p.HeadSHA)

@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -90,4 +91,58 @@ func (o *Ops) MergePull(ctx context.Context, in PullInput) (forge.Pull, error) {
 // ClosePull closes one without a merge.
 func (o *Ops) ClosePull(ctx context.Context, in PullInput) (forge.Pull, error) {
 	return o.pull(ctx, in, func(r fleet.Repository) error { return o.forge.Close(ctx, r, in.Number, in.Comment) })
+}
+
+// RemarkInput is what a person says of a pull request on the local forge.
+type RemarkInput struct {
+	Repository string `json:"repository"`
+	Number     int    `json:"number"`
+	Author     string `json:"author,omitempty"` // defaults to whoever runs gaggle
+	Body       string `json:"body"`
+	Verdict    string `json:"verdict,omitempty"`  // approved, changes_requested
+	Outsider   bool   `json:"outsider,omitempty"` // the author may not write to the repository
+}
+
+// Remark adds a comment or a review.
+func (o *Ops) Remark(ctx context.Context, in RemarkInput) (forge.Remark, error) {
+	if err := (PullInput{Repository: in.Repository, Number: in.Number}).Validate(); err != nil {
+		return forge.Remark{}, err
+	}
+	repo, err := o.repository(ctx, in.Repository)
+	if err != nil {
+		return forge.Remark{}, err
+	}
+	return o.forge.Say(ctx, repo, in.Number, forge.Remark{Author: cmp.Or(in.Author, o.cfg.Actor), Body: in.Body, Verdict: in.Verdict, MayWrite: !in.Outsider})
+}
+
+// CheckInput is what CI reports of a pull request's head, or of another commit, on the local forge.
+type CheckInput struct {
+	Repository string           `json:"repository"`
+	Number     int              `json:"number"`
+	Commit     string           `json:"commit,omitempty"` // defaults to the pull request's head
+	Name       string           `json:"name"`
+	State      forge.CheckState `json:"state"`
+	Summary    string           `json:"summary,omitempty"`
+	URL        string           `json:"url,omitempty"`
+	Log        string           `json:"log,omitempty"`
+}
+
+// ReportCheck records what CI says, and returns the pull request with what its checks come to.
+func (o *Ops) ReportCheck(ctx context.Context, in CheckInput) (forge.Pull, error) {
+	if err := (PullInput{Repository: in.Repository, Number: in.Number}).Validate(); err != nil {
+		return forge.Pull{}, err
+	}
+	repo, err := o.repository(ctx, in.Repository)
+	if err != nil {
+		return forge.Pull{}, err
+	}
+	p, err := o.forge.Get(ctx, repo, in.Number)
+	if err != nil {
+		return forge.Pull{}, err
+	}
+	check := forge.Check{Name: in.Name, State: in.State, Summary: in.Summary, URL: in.URL}
+	if err := o.forge.SetCheck(ctx, repo, cmp.Or(in.Commit, p.HeadSHA), check, []byte(in.Log)); err != nil {
+		return forge.Pull{}, err
+	}
+	return o.forge.Get(ctx, repo, in.Number)
 }
