@@ -21,6 +21,7 @@ var floors = []struct {
 	{1, "spec", "reads a campaign file into fleet's words; pure"},
 	{1, "rollout", "decides waves and gates from a snapshot and the time; pure"},
 	{1, "policy", "decides what may happen and what it may cost; pure"},
+	{1, "report", "says how a campaign stands, from what others read out of the database; pure"},
 	{1, "guard", "objects to a diff; pure"},
 	{1, "redact", "takes secrets out of text; pure"},
 

@@ -1,0 +1,53 @@
+package report
+
+import (
+	"time"
+
+	"gaggle/internal/fleet"
+)
+
+// Input is everything that a report is made from. Build reads it and keeps nothing of it but Targets and Pulls, for the rows.
+type Input struct {
+	Campaign Campaign
+	Targets  []fleet.Target
+	Events   []Event // of any kind, in any order; those of targets that are not in Targets do not count
+	Attempts []fleet.Attempt
+	Pulls    []PullFacts // one a target at most
+	Now      time.Time   // times are shown in its zone
+	// MinutesPerChange is how long a person is assumed to need for one of the changes. Defaults to 20.
+	MinutesPerChange float64
+}
+
+// Campaign is what a report says of the campaign itself.
+type Campaign struct {
+	Name        string              `json:"name"`
+	Owner       string              `json:"owner,omitempty"`
+	Description string              `json:"description,omitempty"`
+	State       fleet.CampaignState `json:"state"`
+	Why         string              `json:"why,omitempty"` // it is paused, or what it waits for
+	DryRun      bool                `json:"dryRun,omitempty"`
+	Approval    bool                `json:"approval,omitempty"` // what is ready waits until its target is Approved
+	CreatedAt   time.Time           `json:"createdAt"`
+}
+
+// Event is one row of the campaign's history. Those with a To are moves of a target.
+type Event struct {
+	At        time.Time
+	Target    int64
+	Component string
+	Kind      string
+	From, To  fleet.State
+	Actor     string
+	Reason    fleet.Code
+	Message   string
+}
+
+// PullFacts is what is known of a target's pull request beyond the target itself.
+type PullFacts struct {
+	Target             int64
+	OpenedAt, MergedAt time.Time // zero: taken from the events
+	CI                 string    // passed, failed, pending, none; "" when not known
+	Deploy             string    // success, failure, pending; "" when not known
+	Reverted           bool
+	Touched            bool // a person committed on top
+}
