@@ -106,6 +106,10 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	if own {
 		t.cfg.Limiter.learn(resp.Header)
+		// Azure DevOps asks for a pause before it refuses anything, on replies that are fine.
+		if wait, asked := retryAfter(resp.Header.Get("Retry-After"), t.cfg.Limiter.now()); asked && wait > 0 && resp.StatusCode < 300 {
+			t.cfg.Limiter.close(min(wait, time.Hour))
+		}
 	}
 	resp.Body = &body{Reader: io.LimitReader(resp.Body, t.cfg.MaxReply), closer: resp.Body, cancel: cancel}
 	if remembered != nil && resp.StatusCode == http.StatusNotModified {

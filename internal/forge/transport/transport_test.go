@@ -137,6 +137,12 @@ func TestLimits(t *testing.T) {
 	if err := get(); fleet.CodeOf(err) != fleet.CodeForgeAuth || forge.Passing(err) {
 		t.Errorf("a plain 403: %v", err)
 	}
+	status = 0
+	refuse.Set("Retry-After", "30")
+	if err := get(); err != nil {
+		t.Error(err)
+	}
+	waits("after a reply that asks for a pause", get(), 30*time.Second)
 }
 
 func TestFailures(t *testing.T) {
