@@ -38,6 +38,8 @@ type Harness struct {
 	Say func(t *testing.T, number int, r forge.Remark)
 	// TellsConflicts says that pull requests tell their conflicts, a while after a branch moved.
 	TellsConflicts bool
+	// MostBody is how many characters of a body the host takes, which forge.Clip cuts it at; 0 for any number.
+	MostBody int
 
 	// Transient reports whether a failure is worth a retry. Nil: no call may fail that way.
 	Transient func(error) bool

@@ -17,6 +17,10 @@ func (s *server) git(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	slug, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), ".git/")
+	if project, path, ok := strings.Cut(strings.TrimPrefix(r.URL.Path, "/org/"), "/_git/"); ok {
+		slug, rest, _ = strings.Cut(path, "/")
+		slug = project + "/" + slug
+	}
 	s.host.mu.Lock()
 	s.host.calls["git"]++
 	key := strings.ToLower(slug)

@@ -49,6 +49,7 @@ type Repo struct {
 	Size       int64    // kilobytes
 	Labels     []string // the repository's own; defined at first use where the vendor does so
 	Protected  bool     // merges are refused
+	Refuses    []string // ways to merge that a policy does not allow, in the vendor's words
 	Checks     []Check
 	Deploys    []Deploy
 

@@ -69,7 +69,7 @@ func (s *server) handle(pattern string, do func(*call)) {
 }
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if strings.Contains(r.URL.Path, ".git/") {
+	if strings.Contains(r.URL.Path, ".git/") || strings.Contains(r.URL.Path, "/_git/") {
 		s.git(w, r)
 		return
 	}
