@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // owners' hours have zones, and not every machine has their database
 
 	"gaggle/internal/agent/native"
 	"gaggle/internal/cli"

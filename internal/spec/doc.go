@@ -1,5 +1,5 @@
 // Package spec reads campaign files (apiVersion gaggle/v1, kind Campaign) and the `.gaggle.yaml` by which a
-// repository has its say.
+// repository has its say, and the owners.yaml by which an organisation keeps its owners' time.
 //
 // Start with Parse, which returns a Campaign of plain structs with every default applied, or Errors: all problems
 // of the file at once, each with file, line, column and a hint. One table (campaignFields) says which keys there
@@ -9,5 +9,6 @@
 //
 // The YAML that is read is a strict subset: one document, UTF-8, string keys, each key once, no anchors,
 // aliases, merge keys or explicit tags. Files may come from anybody, so size, depth and cost are bounded. The package
-// does no I/O of its own: a script named by a campaign is read through the fs.FS that the caller gives.
+// does no I/O of its own but for the time zones, which the standard library reads: a script named by a campaign is read
+// through the fs.FS that the caller gives.
 package spec

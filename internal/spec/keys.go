@@ -1,6 +1,6 @@
 package spec
 
-// Key is a key of a campaign file or of a repository's settings, as documentation shows it.
+// Key is a key of a campaign file, a repository's settings or an owners.yaml, as documentation shows it.
 type Key struct {
 	Path     string // dotted, such as "limits.rounds"
 	Default  string // written as in a file; "" for none
@@ -16,6 +16,9 @@ func Keys() []Key {
 
 // RepositoryKeys lists the keys of a repository's .gaggle.yaml.
 func RepositoryKeys() []Key { return keysOf(repositoryFields(&RepoConfig{}, &header{})) }
+
+// OwnersKeys lists the keys of an owners.yaml; those of one owner are not repeated.
+func OwnersKeys() []Key { return keysOf(ownersFields(&Owners{}, &header{})) }
 
 func keysOf(fields []field) []Key {
 	keys := make([]Key, len(fields))

@@ -72,7 +72,7 @@ func (c RepoConfig) For(componentPath string) Settings {
 // repositoryFields is the table of a .gaggle.yaml.
 func repositoryFields(c *RepoConfig, h *header) []field {
 	fields := append(headerFields(h, "Repository", "The kind of file.", false), settingsFields(&c.Settings)...)
-	return append(fields, field{path: "components", kind: perPath(), into: &c.Components, check: checkFolder, pattern: pathPattern,
+	return append(fields, field{path: "components", kind: perName("a component's path", path.Clean, settingsFields), into: &c.Components, check: checkFolder, pattern: pathPattern,
 		doc: "Settings of single components, or of folders of them, by their path in the repository."})
 }
 
@@ -149,41 +149,46 @@ func inverse() kind {
 	}
 }
 
-// perPath is a mapping from a component's path to its settings.
-func perPath() kind {
+// perName is a mapping from names to tables of keys: noun is what such a name is called in messages, normal how it is kept.
+func perName[T any](noun string, normal func(string) string, fields func(*T) []field) kind {
 	return kind{
 		read: func(r *reader, n *yaml.Node, f *field) {
 			if n.Kind != yaml.MappingNode {
-				r.add(start(n), "write PATH: below it, and the settings below that", "%s is a mapping, not %s", f.path, describe(n))
+				r.add(start(n), "write "+noun+" and a colon below it, and the settings below that", "%s is a mapping, not %s", f.path, describe(n))
 				return
 			}
-			all := map[string]Settings{}
+			all := map[string]T{}
 			for i := 0; i+1 < len(n.Content); i += 2 {
 				key, value := n.Content[i], n.Content[i+1]
 				if key.Kind != yaml.ScalarNode {
-					r.add(start(key), "write PATH:", "a component's path is text, not %s", describe(key))
+					r.add(start(key), "write "+noun+" and a colon", "%s is text, not %s", noun, describe(key))
 					continue
 				}
 				if bad := f.check(key.Value); bad != nil {
 					r.flaw(key, bad, f.path)
 					continue
 				}
-				clean := path.Clean(key.Value)
-				if _, twice := all[clean]; twice {
-					r.add(start(key), "remove one of the two", "%s stands twice in %s", clip(clean), f.path)
+				name := normal(key.Value)
+				if _, twice := all[name]; twice {
+					r.add(start(key), "remove one of the two", "%s stands twice in %s", clip(name), f.path)
 					continue
 				}
-				var s Settings
-				inner := &reader{problems: problems{file: r.file, shut: r.shut}, src: r.src}
-				inner.read(value, settingsFields(&s))
-				r.list = append(r.list, inner.list...)
-				all[clean] = s
+				var one T
+				r.inside(value, fields(&one))
+				all[name] = one
 			}
-			*f.into.(*map[string]Settings) = all
+			*f.into.(*map[string]T) = all
 		},
 		schema: func(f *field) map[string]any {
 			return map[string]any{"type": "object", "propertyNames": map[string]any{"pattern": f.pattern},
-				"additionalProperties": grow(settingsFields(&Settings{})).schema()}
+				"additionalProperties": grow(fields(new(T))).schema()}
 		},
 	}
+}
+
+// inside reads a value by a table of its own.
+func (r *reader) inside(n *yaml.Node, fields []field) {
+	inner := &reader{problems: problems{file: r.file, shut: r.shut}, src: r.src}
+	inner.read(n, fields)
+	r.list = append(r.list, inner.list...)
 }

@@ -19,6 +19,12 @@ func RepositorySchema() []byte {
 		"What a repository asks of the campaigns that concern it.")
 }
 
+// OwnersSchema returns the JSON Schema (draft 2020-12) of an organisation's owners.yaml.
+func OwnersSchema() []byte {
+	return schemaOf(grow(ownersFields(&Owners{}, &header{})), "Gaggle owners' policy",
+		"When and how much owners may be disturbed, over all campaigns.")
+}
+
 func schemaOf(root *branch, title, doc string) []byte {
 	s := root.schema()
 	s["$schema"] = "https://json-schema.org/draft/2020-12/schema"

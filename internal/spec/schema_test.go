@@ -49,6 +49,7 @@ func validate(t *testing.T, schema, file []byte) error {
 func TestSchemaGolden(t *testing.T) {
 	golden(t, "testdata/campaign.schema.json", string(Schema()))
 	golden(t, "testdata/repository.schema.json", string(RepositorySchema()))
+	golden(t, "testdata/owners.schema.json", string(OwnersSchema()))
 }
 
 func TestSchemaAgreesWithTheParser(t *testing.T) {
