@@ -130,6 +130,16 @@ func (g github) routes(s *server) {
 	on("GET /commits/{ref}/status", func(c *call) {
 		c.json(http.StatusOK, map[string]any{"state": "pending", "sha": c.r.PathValue("ref"), "total_count": 0, "statuses": []any{}})
 	})
+	on("POST /actions/jobs/{job}/rerun", func(c *call) {
+		switch found, started := c.repo.rerun(c.r.PathValue("job")); {
+		case !found:
+			c.fail(http.StatusNotFound, "Not Found")
+		case !started:
+			c.fail(http.StatusForbidden, "The workflow run containing this job is already running")
+		default:
+			c.json(http.StatusCreated, map[string]any{})
+		}
+	})
 	on("GET /actions/jobs/{job}/logs", func(c *call) {
 		c.w.Header().Set("Location", c.url+"/api/v3/logs/"+strconv.Itoa(c.repo.ID)+"/"+c.r.PathValue("job"))
 		c.w.WriteHeader(http.StatusFound)

@@ -123,6 +123,16 @@ func (g gitlab) routes(s *server) {
 		}
 		c.json(http.StatusOK, out)
 	})
+	on("POST /jobs/{job}/retry", func(c *call) {
+		switch found, started := c.repo.rerun(c.r.PathValue("job")); {
+		case !found:
+			c.fail(http.StatusNotFound, "404 Not found")
+		case !started:
+			c.fail(http.StatusForbidden, "403 Forbidden - Job is not retryable")
+		default:
+			c.json(http.StatusCreated, map[string]any{"id": 1000, "status": "pending"})
+		}
+	})
 	on("GET /jobs/{job}/trace", func(c *call) {
 		if job, err := strconv.Atoi(c.r.PathValue("job")); err == nil && job <= len(c.repo.Checks) {
 			_, _ = c.w.Write([]byte(c.repo.Checks[job-1].Log))
