@@ -37,6 +37,7 @@ type Forge struct {
 	slugs  map[int64]string // slugs by the number of the project
 	users  map[string]int64 // numbers by user name; 0: there is nobody
 	rights map[string]bool  // by slug and number of a user
+	trains map[string]bool  // whether a project merges by trains, by slug
 }
 
 var (
@@ -80,7 +81,7 @@ func New(cfg Config) (*Forge, error) {
 	if err != nil {
 		return nil, fleet.Errorf(fleet.CodeInvalid, "the URL of a GitLab cannot be used: %w", err)
 	}
-	return &Forge{site: site, http: tr, api: api, moved: map[string]int64{}, slugs: map[int64]string{}, users: map[string]int64{}, rights: map[string]bool{}}, nil
+	return &Forge{site: site, http: tr, api: api, moved: map[string]int64{}, slugs: map[int64]string{}, users: map[string]int64{}, rights: map[string]bool{}, trains: map[string]bool{}}, nil
 }
 
 // Calls is how many requests were made.
