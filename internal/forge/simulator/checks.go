@@ -1,15 +1,20 @@
 package simulator
 
-import "strconv"
+import (
+	"strconv"
+	"time"
+)
 
 // Check is a CI result of a commit. Its state is one of success, pending, failure, or a vendor's own word.
 type Check struct {
 	Commit, Name, State, Log string
-	Reruns                   int // how often it was asked to run again
+	Reruns                   int       // how often it was asked to run again
+	At                       time.Time // of the report
 }
 
 // Report has CI report a check; a later report of the same name replaces an earlier one.
 func (h *Host) Report(slug string, c Check) {
+	c.At = time.Now()
 	h.With(slug, func(r *Repo) {
 		for i, was := range r.Checks {
 			if was.Commit == c.Commit && was.Name == c.Name {
