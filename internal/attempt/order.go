@@ -31,6 +31,13 @@ type Order struct {
 	Meter            gateway.Meter
 	// Feedback starts the first round with what CI, a reviewer or a moved base says.
 	Feedback string
+	// Base is the commit to change; the zero value is the newest of the default branch.
+	Base git.Head
+	// Seed is an earlier result, as a diff, that the attempt goes on from. A program starts from nothing instead; so does any
+	// agent when the diff does not fit the base.
+	Seed []byte
+	// Replay takes the seed for the first round's result: where it fits and is found good, no agent is asked.
+	Replay bool
 	// Round is told each round as it ends; an error stops the attempt.
 	Round func(ctx context.Context, r fleet.Round) error
 }

@@ -39,11 +39,17 @@ func (j *job) loop(ctx context.Context, co *git.Checkout) (out Outcome, err erro
 	if j.c.Change.Agent == spec.AgentScript {
 		limit = 1 // a program does the same thing again
 	}
+	seeded, err := j.sow(ctx, co)
+	if err != nil {
+		return out, err
+	}
 	for n := 1; n <= limit; n++ {
 		began, before := time.Now(), j.usage.total()
-		res, err := j.runAgent(ctx, co, n, session, feedback)
-		if err != nil {
-			return out, err
+		res := agent.Result{Done: true, Summary: "the earlier change, on the base as it is now"}
+		if n > 1 || !seeded || !j.o.Replay {
+			if res, err = j.runAgent(ctx, co, n, session, feedback); err != nil {
+				return out, err
+			}
 		}
 		session = res.Session
 		round := fleet.Round{Number: n, Summary: j.r.clean(res.Summary), Turns: res.Turns}
@@ -79,6 +85,19 @@ func (j *job) loop(ctx context.Context, co *git.Checkout) (out Outcome, err erro
 		feedback = round.Feedback
 	}
 	return out, nil
+}
+
+// sow puts the seed into the work tree, and says whether it did.
+func (j *job) sow(ctx context.Context, co *git.Checkout) (bool, error) {
+	if len(j.o.Seed) == 0 || j.c.Change.Agent == spec.AgentScript {
+		return false, nil
+	}
+	err := co.ApplyDiff(ctx, j.o.Seed)
+	if fleet.CodeOf(err) == fleet.CodeMergeConflict && err != nil {
+		fmt.Fprintf(&j.log, "the earlier change does not fit the base any more: %v\n", err)
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // objected says that a round ended because something was wrong with its change.

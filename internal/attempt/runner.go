@@ -142,6 +142,9 @@ func (j *job) run(ctx context.Context) (Outcome, error) {
 	if j.base, err = j.r.cfg.Git.Refresh(ctx, j.o.Repository, j.r.cfg.MaxAge); err != nil {
 		return Outcome{}, err
 	}
+	if j.o.Base.Commit != "" {
+		j.base = j.o.Base
+	}
 	key := j.key()
 	if out, ok, err := j.recall(ctx, key); ok || err != nil {
 		return out, err
@@ -180,7 +183,7 @@ func (r *Runner) version(ctx context.Context, a agent.Agent) (string, error) {
 
 // key names everything that the result depends on.
 func (j *job) key() string {
-	data, err := json.Marshal([]any{j.base.Tree, j.o.Component, j.c.ChangeHash(), j.c.Change.Agent, j.version, j.r.model(j.c), j.r.cfg.JudgeModel, j.o.Feedback})
+	data, err := json.Marshal([]any{j.base.Tree, j.o.Component, j.c.ChangeHash(), j.c.Change.Agent, j.version, j.r.model(j.c), j.r.cfg.JudgeModel, j.o.Feedback, j.o.Seed, j.o.Replay})
 	if err != nil { // plain data always marshals
 		panic(err)
 	}

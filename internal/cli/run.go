@@ -45,6 +45,8 @@ func (a *App) runCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&in.DryRun, "dry-run", false, "stop at verified and judged diffs; nothing is pushed")
 	cmd.Flags().IntVar(&in.Limit, "limit", 0, "at most so many targets")
 	cmd.Flags().StringSliceVar(&in.Only, "only", nil, "these components only")
+	cmd.Flags().BoolVar(&in.Follow, "follow", false, "then follow the pull requests until every target rests, as gaggle follow does")
+	cmd.Flags().DurationVar(&in.Every, "every", ops.FollowEvery, "with --follow: time between two looks at the pull requests")
 	cmd.Flags().IntVar(&in.Parallel, "parallel", 0, "attempts at once (defaults to limits.parallel, or one a processor)")
 	_ = cmd.RegisterFlagCompletionFunc("only", a.completeComponent)
 	return cmd

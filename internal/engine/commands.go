@@ -323,7 +323,7 @@ func (e *Engine) Cancel(ctx context.Context, sel Selection, actor string) (int, 
 			return 0, err
 		}
 	}
-	sel.States = []fleet.State{fleet.Proposed}
+	sel.States = []fleet.State{fleet.Proposed, fleet.Revising}
 	var open []fleet.Target
 	if _, err := e.each(ctx, sel, func(_ *store.Tx, t *fleet.Target) (bool, error) { open = append(open, *t); return true, nil }); err != nil {
 		return 0, err

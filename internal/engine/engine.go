@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"gaggle/internal/attempt"
 	"gaggle/internal/fleet"
 	"gaggle/internal/forge"
@@ -25,11 +23,10 @@ type Changer interface {
 	Attempt(ctx context.Context, order attempt.Order) (attempt.Outcome, error)
 }
 
-// Publisher turns a ready diff into a pull request, and looks at it afterwards. All are idempotent: what is there
-// already is found before anything is made.
+// Publisher turns a ready diff into a pull request, brings one up to date, or takes it back. All are idempotent: what
+// is there already is found before anything is made.
 type Publisher interface {
 	Publish(ctx context.Context, p publish.Proposal) (publish.Published, error)
-	Look(ctx context.Context, repo fleet.Repository, number int) (forge.Pull, error)
 	Withdraw(ctx context.Context, repo fleet.Repository, number int, branch, comment string) error
 }
 
@@ -38,6 +35,20 @@ type Config struct {
 	Store     *store.Store
 	Changer   Changer
 	Publisher Publisher
+	// Forge finds a forge by the name that repositories carry.
+	Forge func(name string) (forge.Forge, error)
+	// Owners says what an owner's time allows. Defaults to everything at any time.
+	Owners func(owner string) OwnerRules
+	// Dependents counts the components that depend on one, directly or not. Defaults to none.
+	Dependents func(ctx context.Context, component string) (int, error)
+	// Reverted looks on the default branch, after a commit, for one whose message holds one of the signs; "" when there is
+	// none. Defaults to not looking.
+	Reverted func(ctx context.Context, repo fleet.Repository, after string, signs ...string) (string, error)
+	// Conflicts says whether a commit cannot be merged into the default branch. Forges say so while they have not found out
+	// yet, too. Defaults to believing the forge.
+	Conflicts func(ctx context.Context, repo fleet.Repository, commit string) (bool, error)
+	// Clean removes secrets from what came from a forge. Defaults to leaving texts as they are.
+	Clean func(text string) string
 	// Actor is written into events for what the engine does by itself. Defaults to "gaggle".
 	Actor string
 	// Parallel is how many attempts run at once in this process. Defaults to 2.
@@ -55,6 +66,8 @@ type Engine struct {
 	loaded  map[string]loaded // by campaign
 	budgets map[string]*gateway.Budget
 	running map[int64]context.CancelCauseFunc // by target
+	said    map[string]string                 // by forge: its trouble, as campaigns were told of it last
+	every   time.Duration                     // between passes; 0 for one pass
 }
 
 type loaded struct {
@@ -74,7 +87,7 @@ func New(cfg Config) *Engine {
 	if cfg.Tick <= 0 {
 		cfg.Tick = 100 * time.Millisecond
 	}
-	return &Engine{cfg: cfg, store: cfg.Store, loaded: map[string]loaded{}, budgets: map[string]*gateway.Budget{}, running: map[int64]context.CancelCauseFunc{}}
+	return &Engine{cfg: cfg, store: cfg.Store, loaded: map[string]loaded{}, budgets: map[string]*gateway.Budget{}, running: map[int64]context.CancelCauseFunc{}, said: map[string]string{}}
 }
 
 // Pause says why a run stopped before every target was at rest.
@@ -85,9 +98,19 @@ type Pause struct {
 }
 
 // Run works the campaigns until nothing is left that can be done without a person, another system or more time, and
-// says for each what it waits for, if anything. When ctx ends it stops in good order: attempts under way are taken
-// back, to be resumed by the next Run.
+// says for each what it waits for, if anything. It looks at the pull requests once. When ctx ends it stops in good order:
+// attempts under way are taken back, to be resumed by the next Run.
 func (e *Engine) Run(ctx context.Context, campaigns []string) ([]Pause, error) {
+	return e.run(ctx, campaigns, 0)
+}
+
+// Follow is Run that goes on until every target rests, and looks at the pull requests every so often.
+func (e *Engine) Follow(ctx context.Context, campaigns []string, every time.Duration) ([]Pause, error) {
+	return e.run(ctx, campaigns, every)
+}
+
+func (e *Engine) run(ctx context.Context, campaigns []string, every time.Duration) ([]Pause, error) {
+	e.every = every
 	worker, err := e.store.Enlist(ctx)
 	if err != nil {
 		return nil, err
@@ -100,7 +123,7 @@ func (e *Engine) Run(ctx context.Context, campaigns []string) ([]Pause, error) {
 	if _, err := e.store.Reap(ctx, e.lost); err != nil {
 		return nil, err
 	}
-	if err := e.refreshOpen(ctx, campaigns); err != nil {
+	if err := e.pass(ctx, campaigns); err != nil && ctx.Err() == nil {
 		return nil, err
 	}
 
@@ -116,6 +139,9 @@ func (e *Engine) Run(ctx context.Context, campaigns []string) ([]Pause, error) {
 	wg.Go(func() {
 		fail(e.store.Work(work, store.WorkConfig{Worker: worker, Campaigns: campaigns, Attempts: e.cfg.Parallel, Steps: 2 * e.cfg.Parallel, Handle: e.reconcile}))
 	})
+	if every > 0 {
+		wg.Go(func() { fail(e.followLoop(work, campaigns, every)) })
+	}
 	var waits []Pause
 	wg.Go(func() {
 		w, err := e.steer(work, campaigns)
@@ -186,35 +212,6 @@ func (e *Engine) lost(ctx context.Context, tx *store.Tx, id int64) error {
 	return nil
 }
 
-// refreshOpen looks at every open pull request of the campaigns once, so that what people did meanwhile is seen. A forge
-// that does not answer now is asked again by the next run.
-func (e *Engine) refreshOpen(ctx context.Context, campaigns []string) error {
-	var g errgroup.Group
-	g.SetLimit(8)
-	for _, name := range campaigns {
-		after := int64(0)
-		for ctx.Err() == nil {
-			page, err := e.store.Targets(ctx, store.Filter{Campaign: name, States: []fleet.State{fleet.Proposed}, After: after})
-			if err != nil {
-				return err
-			}
-			if len(page) == 0 {
-				break
-			}
-			after = page[len(page)-1].ID
-			for _, t := range page {
-				g.Go(func() error {
-					if err := e.step(ctx, t.ID); fleet.CodeOf(err) == fleet.CodeDatabase {
-						return err
-					}
-					return nil
-				})
-			}
-		}
-	}
-	return g.Wait()
-}
-
 // campaign reads a campaign and its file, parsed once a version.
 func (e *Engine) campaign(ctx context.Context, name string) (store.Campaign, *spec.Campaign, error) {
 	row, err := e.store.Campaign(ctx, name)
@@ -232,4 +229,11 @@ func (e *Engine) campaign(ctx context.Context, name string) (store.Campaign, *sp
 	}
 	e.loaded[name] = loaded{version: row.Version, row: row, spec: &c}
 	return row, &c, nil
+}
+
+func (e *Engine) clean(text string) string {
+	if e.cfg.Clean == nil {
+		return text
+	}
+	return e.cfg.Clean(text)
 }

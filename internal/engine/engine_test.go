@@ -71,13 +71,31 @@ func (h *host) Publish(_ context.Context, p publish.Proposal) (publish.Published
 	}
 	if h.pulls[key] == nil {
 		h.opens++
-		h.pulls[key] = &forge.Pull{Number: h.opens, State: forge.StateOpen, URL: fmt.Sprintf("local:%d", h.opens), HeadBranch: p.Target.Branch}
+		h.pulls[key] = &forge.Pull{Number: h.opens, State: forge.StateOpen, URL: fmt.Sprintf("local:%d", h.opens), HeadBranch: p.Target.Branch, HeadSHA: "c"}
 		h.byNum[h.opens] = h.pulls[key]
 	}
 	return publish.Published{Head: "c", Pull: *h.pulls[key]}, nil
 }
 
-func (h *host) Look(_ context.Context, _ fleet.Repository, number int) (forge.Pull, error) {
+// The methods of a forge, which the engine uses to follow pull requests.
+
+func (h *host) Open(context.Context, forge.PullSpec) (forge.Pull, error) {
+	return forge.Pull{}, forge.Unsupported("opening")
+}
+
+func (h *host) Find(_ context.Context, repo fleet.Repository, branch string) (forge.Pull, error) {
+	return forge.Pull{}, forge.NotFound(repo, branch)
+}
+
+func (h *host) Close(context.Context, fleet.Repository, int, string) error {
+	return forge.Unsupported("closing")
+}
+
+func (h *host) Merge(context.Context, fleet.Repository, int, forge.MergeSpec) error {
+	return forge.Unsupported("merging")
+}
+
+func (h *host) Get(_ context.Context, _ fleet.Repository, number int) (forge.Pull, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return *h.byNum[number], nil
@@ -115,7 +133,7 @@ func newWorld(t testing.TB, url string) *world {
 	}
 	t.Cleanup(s.Close)
 	w.store = s
-	w.engine = engine.New(engine.Config{Store: s, Changer: w.changer, Publisher: w.host, Parallel: 4, Tick: 5 * time.Millisecond})
+	w.engine = engine.New(engine.Config{Store: s, Changer: w.changer, Publisher: w.host, Forge: func(string) (forge.Forge, error) { return w.host, nil }, Parallel: 4, Tick: 5 * time.Millisecond})
 	return w
 }
 
@@ -451,7 +469,7 @@ func benchmarkNoOp(b *testing.B, url string, workers int) {
 	var wg sync.WaitGroup
 	for range workers {
 		wg.Go(func() {
-			e := engine.New(engine.Config{Store: w.store, Changer: w.changer, Publisher: w.host, Parallel: 8})
+			e := engine.New(engine.Config{Store: w.store, Changer: w.changer, Publisher: w.host, Forge: func(string) (forge.Forge, error) { return w.host, nil }, Parallel: 8})
 			if _, err := e.Run(b.Context(), []string{"demo"}); err != nil {
 				b.Error(err)
 			}

@@ -55,22 +55,56 @@ func (e *Engine) step(ctx context.Context, id int64) error {
 		return e.change(ctx, h, row, c, t)
 	case fleet.Changing:
 		return e.reclaim(ctx, id)
-	case fleet.Ready, fleet.Proposed:
+	case fleet.Revising:
+		return e.revise(ctx, h, row, c, t)
+	case fleet.Ready:
+		return e.ready(ctx, h, row, c, t)
+	case fleet.Proposed:
 		if held, err := h.take(ctx); err != nil || !held {
 			return errors.Join(err, store.ErrSnooze{For: time.Second})
 		}
 		// The row may have moved between the first look and the lease.
-		if t, err = e.store.Target(ctx, id); err != nil {
+		if t, err = e.store.Target(ctx, id); err != nil || t.State != fleet.Proposed {
 			return err
 		}
-		if t.State == fleet.Ready && mayPropose(row, c, t) {
-			return e.propose(ctx, h, c, t)
+		repo, err := e.store.Repository(ctx, t.Repository)
+		if err != nil {
+			return err
 		}
-		if t.State == fleet.Proposed {
-			return e.look(ctx, h, t)
-		}
+		return e.attend(ctx, h, row, c, t, repo.Repository, nil)
 	}
 	return nil
+}
+
+// ready proposes a ready target, or notes what it waits for: its owner's time, or a place among the pull requests that may be
+// open at once. A pass lets it go on.
+func (e *Engine) ready(ctx context.Context, h *hold, row store.Campaign, c *spec.Campaign, t fleet.Target) error {
+	wait := ""
+	held, err := h.begin(ctx, func(tx *store.Tx) (err error) {
+		// The row may have moved between the first look and the lease.
+		if t, err = tx.Target(ctx, t.ID); err != nil || t.State != fleet.Ready {
+			return err
+		}
+		wait, err = e.admit(ctx, tx, t)
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case !held:
+		return store.ErrSnooze{For: time.Second}
+	case t.State != fleet.Ready || !mayPropose(row, c, t):
+		return nil
+	case wait != "":
+		return h.end(ctx, func(ctx context.Context, tx *store.Tx) error {
+			news, err := tx.Hold(ctx, t.ID, wait)
+			if err != nil || !news {
+				return err
+			}
+			return tx.Record(ctx, store.Event{Campaign: t.Campaign, Target: t.ID, Component: t.Component, Kind: "note", Actor: e.cfg.Actor, Message: "it waits: " + wait})
+		})
+	}
+	return e.propose(ctx, h, row, c, t)
 }
 
 // reclaim queues a target again that is marked as changing although nobody holds it: its worker ended without taking
@@ -155,11 +189,7 @@ func (e *Engine) record(ctx context.Context, id int64, do func(ctx context.Conte
 
 // change runs one attempt from start to end.
 func (e *Engine) change(ctx context.Context, h *hold, row store.Campaign, c *spec.Campaign, t fleet.Target) error {
-	order := attempt.Order{Campaign: c, Memory: memory{e.store}}
-	repo, err := e.store.Repository(ctx, t.Repository)
-	if err == nil {
-		order.Component, err = e.store.Component(ctx, t.Component)
-	}
+	order, err := e.order(ctx, row, c, t)
 	if fleet.CodeOf(err) == fleet.CodeNotFound && err != nil {
 		return e.store.Tx(ctx, func(tx *store.Tx) error {
 			return tx.Move(ctx, &t, store.Move{To: fleet.Skipped, Actor: e.cfg.Actor, Reason: fleet.CodeRepoGone, Message: "it is no longer in the fleet"})
@@ -168,19 +198,40 @@ func (e *Engine) change(ctx context.Context, h *hold, row store.Campaign, c *spe
 	if err != nil {
 		return err
 	}
+	t.ChangeHash = row.ChangeHash
+	return e.attempt(ctx, h, c, t, order, func(tx *store.Tx, t *fleet.Target) error {
+		return tx.Move(ctx, t, store.Move{To: fleet.Changing, Actor: e.cfg.Actor})
+	}, func(ctx context.Context, t fleet.Target, a fleet.Attempt, out attempt.Outcome, failure error) error {
+		return e.settle(ctx, h, t, a, c.Limits.Attempts, out, failure)
+	})
+}
+
+// order is what an attempt at a target is told, but for the target and the attempt themselves.
+func (e *Engine) order(ctx context.Context, _ store.Campaign, c *spec.Campaign, t fleet.Target) (attempt.Order, error) {
+	order := attempt.Order{Campaign: c, Memory: memory{e.store}}
+	repo, err := e.store.Repository(ctx, t.Repository)
+	if err == nil {
+		order.Component, err = e.store.Component(ctx, t.Component)
+	}
 	order.Repository, order.RepositoryConfig = repo.Repository, repo.Config
+	return order, err
+}
+
+// attempt makes one attempt: start writes down that it begins, in the transaction that takes the lease, and settle how it ended.
+func (e *Engine) attempt(ctx context.Context, h *hold, c *spec.Campaign, t fleet.Target, order attempt.Order, start func(*store.Tx, *fleet.Target) error,
+	settle func(context.Context, fleet.Target, fleet.Attempt, attempt.Outcome, error) error) error {
 	a := fleet.Attempt{Target: t.ID, Number: t.Attempts + 1, State: "running", Agent: c.Change.Agent}
 	t.Attempts++
-	t.ChangeHash = row.ChangeHash
 	if held, err := h.begin(ctx, func(tx *store.Tx) error {
 		if err := tx.AddAttempt(ctx, &a); err != nil {
 			return err
 		}
-		return tx.Move(ctx, &t, store.Move{To: fleet.Changing, Actor: e.cfg.Actor})
+		return start(tx, &t)
 	}); err != nil || !held {
 		return err // whoever holds it leaves a job behind, also by dying
 	}
 	order.Target, order.Attempt = t, a
+	var err error
 	if order.Meter, err = e.meter(ctx, c, t.ID, a.ID); err != nil {
 		return err
 	}
@@ -205,11 +256,11 @@ func (e *Engine) change(ctx context.Context, h *hold, row store.Campaign, c *spe
 		e.mu.Unlock()
 	}()
 	out, err := e.cfg.Changer.Attempt(attempting, order)
-	return e.settle(ctx, h, t, a, c.Limits.Attempts, out, err)
+	return settle(ctx, t, a, out, err)
 }
 
-// settle records how an attempt ended.
-func (e *Engine) settle(ctx context.Context, h *hold, t fleet.Target, a fleet.Attempt, limit int, out attempt.Outcome, failure error) error {
+// conclude writes into the attempt how it ended, and returns the state that it found for its target.
+func (e *Engine) conclude(ctx context.Context, a *fleet.Attempt, out attempt.Outcome, failure error) fleet.State {
 	a.State, a.EndedAt = "done", e.store.Now()
 	a.AgentVersion, a.BaseCommit, a.Remembered = out.AgentVersion, out.Base.Commit, out.Remembered
 	if out.Usage.Calls > 0 {
@@ -218,46 +269,53 @@ func (e *Engine) settle(ctx context.Context, h *hold, t fleet.Target, a fleet.At
 	if out.Remembered && out.Last != nil {
 		a.Rounds = []fleet.Round{*out.Last} // the pull request says what was verified, whenever that was
 	}
-	t.Usage.Merge(a.Usage)
-	move := store.Move{To: out.State, Actor: e.cfg.Actor, Reason: out.Reason, Message: out.Message}
+	a.Outcome, a.Reason, a.Message = out.State, out.Reason, out.Message
 	switch {
 	case failure != nil && ctx.Err() != nil:
-		a.State, a.Reason = "lost", fleet.CodeInterrupted
-		move = store.Move{To: fleet.Queued, Actor: e.cfg.Actor, Reason: fleet.CodeInterrupted, Message: "the run was stopped", Next: &store.Job{Lane: store.LaneAttempts}}
+		a.State, a.Outcome, a.Reason, a.Message = "lost", "", fleet.CodeInterrupted, "the run was stopped"
 	case failure != nil:
-		move = store.Move{To: fleet.Failed, Actor: e.cfg.Actor, Reason: fleet.CodeOf(failure), Message: failure.Error()}
+		a.Outcome, a.Reason, a.Message = fleet.Failed, fleet.CodeOf(failure), failure.Error()
 	}
-	if move.To == fleet.Failed && policy.MayRetry(move.Reason, t.Attempts, limit) {
+	return a.Outcome
+}
+
+// keep stores an attempt that ended, with its records and what may be remembered of it.
+func (e *Engine) keep(ctx context.Context, tx *store.Tx, a *fleet.Attempt, out attempt.Outcome, failure error) (diffKey string, err error) {
+	if len(out.Diff) > 0 {
+		if diffKey, err = tx.PutContent(ctx, "diff", out.Diff); err != nil {
+			return "", err
+		}
+	}
+	for name, data := range out.Records {
+		if err := tx.PutRecord(ctx, RecordKey(a.ID, name), data); err != nil {
+			return "", err
+		}
+	}
+	if out.Memo != "" && a.State == "done" && failure == nil {
+		if err := tx.Remember(ctx, out.Memo, out.Remember(diffKey)); err != nil {
+			return "", err
+		}
+	}
+	return diffKey, tx.SaveAttempt(ctx, a)
+}
+
+// settle records how an attempt ended.
+func (e *Engine) settle(ctx context.Context, h *hold, t fleet.Target, a fleet.Attempt, limit int, out attempt.Outcome, failure error) error {
+	state := e.conclude(ctx, &a, out, failure)
+	t.Usage.Merge(a.Usage)
+	move := store.Move{To: state, Actor: e.cfg.Actor, Reason: a.Reason, Message: a.Message}
+	switch {
+	case a.State == "lost":
+		move.To, move.Next = fleet.Queued, &store.Job{Lane: store.LaneAttempts}
+	case state == fleet.Failed && policy.MayRetry(a.Reason, t.Attempts, limit):
 		move.To, move.Next = fleet.Queued, &store.Job{Lane: store.LaneAttempts, After: retryAfter(t.Attempts)}
-	}
-	if move.To == fleet.Ready {
+		a.Outcome = fleet.Queued
+	case state == fleet.Ready:
 		move.Next = &store.Job{Lane: store.LaneSteps}
 	}
-	a.Reason, a.Message = move.Reason, move.Message
-	if a.State == "done" {
-		a.Outcome = move.To
-	}
 	t.BaseCommit, t.BaseTree, t.ResultTree, t.Stat = out.Base.Commit, out.Base.Tree, out.Tree, out.Stat
-	err := h.end(ctx, func(ctx context.Context, tx *store.Tx) error {
-		t.DiffKey = ""
-		if len(out.Diff) > 0 {
-			key, err := tx.PutContent(ctx, "diff", out.Diff)
-			if err != nil {
-				return err
-			}
-			t.DiffKey = key
-		}
-		for name, data := range out.Records {
-			if err := tx.PutRecord(ctx, RecordKey(a.ID, name), data); err != nil {
-				return err
-			}
-		}
-		if out.Memo != "" && a.State == "done" && failure == nil {
-			if err := tx.Remember(ctx, out.Memo, out.Remember(t.DiffKey)); err != nil {
-				return err
-			}
-		}
-		if err := tx.SaveAttempt(ctx, &a); err != nil {
+	err := h.end(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
+		if t.DiffKey, err = e.keep(ctx, tx, &a, out, failure); err != nil {
 			return err
 		}
 		return tx.Move(ctx, &t, move)
@@ -277,35 +335,37 @@ func RecordKey(attempt int64, name string) string {
 	return fmt.Sprintf("attempt/%d/%s", attempt, name)
 }
 
+// proposal gathers what a pull request is made of.
+func (e *Engine) proposal(ctx context.Context, c *spec.Campaign, t fleet.Target, order attempt.Order) (publish.Proposal, error) {
+	p := publish.Proposal{Campaign: c, Target: t, Repository: order.Repository, Component: order.Component}
+	var err error
+	if p.Diff, err = e.store.GetRecord(ctx, t.DiffKey); err != nil {
+		return p, err
+	}
+	attempts, err := e.store.Attempts(ctx, t.ID)
+	if n := len(attempts); n > 0 {
+		p.Attempt = attempts[n-1]
+	}
+	return p, err
+}
+
 // propose opens the pull request of a ready target, or finds it.
-func (e *Engine) propose(ctx context.Context, h *hold, c *spec.Campaign, t fleet.Target) error {
+func (e *Engine) propose(ctx context.Context, h *hold, row store.Campaign, c *spec.Campaign, t fleet.Target) error {
 	fail := func(err error) error {
 		return h.end(ctx, func(ctx context.Context, tx *store.Tx) error {
 			return tx.Move(ctx, &t, store.Move{To: fleet.Failed, Actor: e.cfg.Actor, Reason: fleet.CodeOf(err), Message: err.Error()})
 		})
 	}
-	repo, err := e.store.Repository(ctx, t.Repository)
+	order, err := e.order(ctx, row, c, t)
 	if fleet.CodeOf(err) == fleet.CodeNotFound && err != nil {
 		return fail(err)
 	}
 	if err != nil {
 		return err
 	}
-	diff, err := e.store.GetRecord(ctx, t.DiffKey)
+	p, err := e.proposal(ctx, c, t, order)
 	if err != nil {
 		return err
-	}
-	attempts, err := e.store.Attempts(ctx, t.ID)
-	if err != nil {
-		return err
-	}
-	component, err := e.store.Component(ctx, t.Component)
-	if err != nil && fleet.CodeOf(err) != fleet.CodeNotFound {
-		return err
-	}
-	p := publish.Proposal{Campaign: c, Target: t, Repository: repo.Repository, Component: component, Diff: diff}
-	if n := len(attempts); n > 0 {
-		p.Attempt = attempts[n-1]
 	}
 	got, err := e.cfg.Publisher.Publish(ctx, p)
 	switch code := fleet.CodeOf(err); {
@@ -314,45 +374,24 @@ func (e *Engine) propose(ctx context.Context, h *hold, c *spec.Campaign, t fleet
 		return err // publishing again finds what was made
 	case code == fleet.CodeForgeRateLimit:
 		return store.ErrSnooze{For: publish.RetryAfter(err)}
-	case code == fleet.CodeForge, code == fleet.CodeDatabase:
+	case forge.Passing(err), code == fleet.CodeForge, code == fleet.CodeDatabase:
 		return err // River tries again, later and later
 	default:
 		return fail(err)
 	}
 	t.HeadCommit, t.PullNumber, t.PullURL = got.Head, got.Pull.Number, got.Pull.URL
+	f := fleet.Follow{Target: t.ID, Campaign: t.Campaign, OpenedAt: got.Pull.CreatedAt, ActiveAt: e.store.Now(), Head: got.Head, Base: t.BaseCommit}
 	move := store.Move{To: fleet.Proposed, Actor: e.cfg.Actor, Message: got.Pull.URL}
 	if got.Pull.State != forge.StateOpen {
-		move.To, move.Message = rest(got.Pull), "its pull request was found "+string(got.Pull.State)
-	}
-	return h.end(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.Move(ctx, &t, move) })
-}
-
-// rest is the state that a pull request's end means.
-func rest(p forge.Pull) fleet.State {
-	if p.State == forge.StateMerged {
-		return fleet.Merged
-	}
-	return fleet.Closed
-}
-
-// look reads what became of a pull request.
-func (e *Engine) look(ctx context.Context, h *hold, t fleet.Target) error {
-	repo, err := e.store.Repository(ctx, t.Repository)
-	if err != nil {
-		return err
-	}
-	pull, err := e.cfg.Publisher.Look(ctx, repo.Repository, t.PullNumber)
-	switch {
-	case err != nil && fleet.CodeOf(err) == fleet.CodeNotFound:
-		return h.end(ctx, func(ctx context.Context, tx *store.Tx) error {
-			return tx.Move(ctx, &t, store.Move{To: fleet.Failed, Actor: e.cfg.Actor, Reason: fleet.CodeForge, Message: "its pull request is gone"})
-		})
-	case err != nil:
-		return err
-	case pull.State == forge.StateOpen:
-		return nil
+		move.To, move.Message = fleet.Closed, "its pull request was found "+string(got.Pull.State)
+		if got.Pull.State == forge.StateMerged {
+			move.To, f.MergedAt, f.MergeSHA, f.MergedBy = fleet.Merged, e.store.Now(), got.Pull.MergeSHA, "people"
+		}
 	}
 	return h.end(ctx, func(ctx context.Context, tx *store.Tx) error {
-		return tx.Move(ctx, &t, store.Move{To: rest(pull), Actor: "forge", Message: "its pull request was " + string(pull.State)})
+		if err := tx.SaveFollow(ctx, f); err != nil {
+			return err
+		}
+		return tx.Move(ctx, &t, move)
 	})
 }

@@ -64,11 +64,32 @@ func (e *Engine) allRest(ctx context.Context, campaigns []string, resting map[st
 		if !resting[name] {
 			return false, nil
 		}
+		if e.every > 0 {
+			if more, err := e.moreToFollow(ctx, name); err != nil || more {
+				return false, err
+			}
+		}
 		if last, err := e.store.LastSeq(ctx, name); err != nil || last != seen[name] {
 			return false, err
 		}
 	}
 	return true, nil
+}
+
+// moreToFollow says whether a campaign may go on by itself once people, checks or the clock have moved.
+func (e *Engine) moreToFollow(ctx context.Context, name string) (bool, error) {
+	row, err := e.store.Campaign(ctx, name)
+	if err != nil || row.State == fleet.CampaignDone || row.State == fleet.CampaignCanceled {
+		return false, err
+	}
+	counts, err := e.store.Counts(ctx, name)
+	for _, n := range counts {
+		open := n.State == fleet.Proposed || n.State == fleet.Revising
+		if n.Targets > 0 && (open || row.State == fleet.CampaignActive && !n.State.AtRest() && n.Wave < len(row.Waves) && !(row.DryRun && n.State == fleet.Ready)) {
+			return true, err
+		}
+	}
+	return false, err
 }
 
 // steerOne takes a campaign's decisions. It rests when no target is moving and none was just set in motion.
@@ -115,6 +136,13 @@ func (e *Engine) steerOne(ctx context.Context, name string) (rests bool, wait Pa
 			return false, Pause{}, err
 		}
 		moving += approved
+	}
+	if row.State == fleet.CampaignActive && moving > 0 && e.cfg.Owners != nil {
+		held, err := e.store.HeldCount(ctx, name)
+		if err != nil {
+			return false, Pause{}, err
+		}
+		moving -= min(held, moving)
 	}
 	return moving == 0, waiting(row, s), nil
 }

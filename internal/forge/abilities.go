@@ -55,10 +55,16 @@ type Discoverer interface {
 
 // Follower reads many pull requests in few calls.
 type Follower interface {
-	// Follow yields the pull requests among these that may have changed since a time, as they stand now. One that is not
+	// Follow yields the pull requests among these that may have changed since a time of the host's clock, as they stand now. One that is not
 	// yielded stands as it stood then. The error of one that cannot be read comes with its Repository and Number; any other
 	// ends the sequence.
 	Follow(ctx context.Context, among []PullRef, since time.Time) iter.Seq2[Pull, error]
+}
+
+// Clock tells the host's own time, which Follow's since is in: clocks differ.
+type Clock interface {
+	// HostTime is zero before the first answer of the host.
+	HostTime() time.Time
 }
 
 // PullRef names a pull request.

@@ -14,7 +14,8 @@ import (
 
 // CommitSpec says what a commit holds. The same spec makes the same commit, on any machine, at any time.
 type CommitSpec struct {
-	Base    string // the parent
+	Base    string // what Diff applies to, and the parent
+	Onto    string // the parent, where that is another commit than Base
 	Diff    []byte // applied to Base; as Checkout.Diff made it
 	Tree    string // when set, the tree that must come out; a Diff that makes another one is a defect
 	Message string
@@ -44,11 +45,15 @@ func (s *Store) Commit(ctx context.Context, repo fleet.Repository, spec CommitSp
 		if err := m.ensure(ctx, spec.Base); err != nil {
 			return err
 		}
+		parent := or(spec.Onto, spec.Base)
+		if err := m.ensure(ctx, parent); err != nil {
+			return err
+		}
 		tree, err := s.treeOf(ctx, m, spec)
 		if err != nil {
 			return err
 		}
-		sha, err = s.commitTree(ctx, m.dir, tree, []string{spec.Base}, spec)
+		sha, err = s.commitTree(ctx, m.dir, tree, []string{parent}, spec)
 		return err
 	})
 	return sha, classify(err, "the commit for "+clean(repo.Name)+" could not be made")

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,6 +28,7 @@ type script struct {
 	headers []http.Header
 	slept   []time.Duration
 	server  *httptest.Server
+	mu      sync.Mutex // a connection that broke off may still be in its handler when the next one is served
 }
 
 type answer struct {
@@ -40,12 +42,15 @@ func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
 		s.t.Errorf("request: %v", err)
 	}
+	s.mu.Lock()
 	s.asked, s.headers = append(s.asked, body), append(s.headers, r.Header)
-	if len(s.asked) > len(s.answers) {
-		s.t.Errorf("asked %d times", len(s.asked))
+	nth := len(s.asked)
+	s.mu.Unlock()
+	if nth > len(s.answers) {
+		s.t.Errorf("asked %d times", nth)
 		panic(http.ErrAbortHandler)
 	}
-	a := s.answers[len(s.asked)-1]
+	a := s.answers[nth-1]
 	if a.status == 0 {
 		panic(http.ErrAbortHandler)
 	}

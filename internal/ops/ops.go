@@ -120,7 +120,7 @@ func (o *Ops) Close() { o.store.Close() }
 
 // engine makes an engine with everything that attempts need; withSandbox is false for commands that start none.
 func (o *Ops) engine(ctx context.Context, parallel int, withSandbox bool) (*engine.Engine, error) {
-	cfg := engine.Config{Store: o.store, Publisher: o.publish, Parallel: parallel}
+	cfg := engine.Config{Store: o.store, Publisher: o.publish, Forge: o.forgeNamed, Clean: o.redact.String, Reverted: o.git.RevertOf, Conflicts: o.git.Conflicts, Dependents: o.dependents, Parallel: parallel}
 	if cfg.Parallel <= 0 {
 		cfg.Parallel = runtime.NumCPU()
 	}
@@ -132,6 +132,30 @@ func (o *Ops) engine(ctx context.Context, parallel int, withSandbox bool) (*engi
 		cfg.Changer = runner
 	}
 	return engine.New(cfg), nil
+}
+
+// dependents counts the components that depend on one, directly or not.
+func (o *Ops) dependents(ctx context.Context, component string) (int, error) {
+	all, err := o.store.Components(ctx)
+	if err != nil {
+		return 0, err
+	}
+	on := map[string][]string{}
+	for _, c := range all {
+		for _, d := range c.DependsOn {
+			on[d] = append(on[d], c.Ref)
+		}
+	}
+	seen := map[string]bool{component: true}
+	for queue := []string{component}; len(queue) > 0; queue = queue[1:] {
+		for _, c := range on[queue[0]] {
+			if !seen[c] {
+				seen[c] = true
+				queue = append(queue, c)
+			}
+		}
+	}
+	return len(seen) - 1, nil
 }
 
 func (o *Ops) runner(ctx context.Context) (*attempt.Runner, error) {

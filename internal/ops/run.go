@@ -1,7 +1,9 @@
 package ops
 
 import (
+	"cmp"
 	"context"
+	"time"
 
 	"gaggle/internal/engine"
 	"gaggle/internal/fleet"
@@ -16,12 +18,24 @@ type RunInput struct {
 	Only     []string `json:"only,omitempty"`
 	Limit    int      `json:"limit,omitempty"`
 	Parallel int      `json:"parallel,omitempty"` // attempts at once; 0 for the campaign's, or one a processor
+
+	Follow bool          `json:"follow,omitempty"` // go on until every target rests
+	Every  time.Duration `json:"every,omitempty"`  // between two looks at the pull requests. Defaults to FollowEvery
 }
+
+// FollowEvery is how often open pull requests are looked at when nothing else is said.
+const FollowEvery = time.Minute
 
 // Validate checks the input.
 func (in RunInput) Validate() error {
 	if (in.File == "") == (in.Campaign == "") {
 		return &fleet.Error{Code: fleet.CodeInvalid, Message: "name a campaign file, or a campaign to go on with", Hint: "gaggle run campaign.yaml"}
+	}
+	if in.Follow && in.DryRun {
+		return &fleet.Error{Code: fleet.CodeInvalid, Message: "a dry run opens no pull request that could be followed", Hint: "leave --follow or --dry-run out"}
+	}
+	if in.Every != 0 && in.Every < time.Second {
+		return &fleet.Error{Code: fleet.CodeInvalid, Message: "--every is at least one second"}
 	}
 	if in.Parallel < 0 || in.Limit < 0 {
 		return &fleet.Error{Code: fleet.CodeInvalid, Message: "--parallel and --limit take positive numbers"}
@@ -79,7 +93,12 @@ func (o *Ops) Run(ctx context.Context, in RunInput, progress func(store.Event)) 
 		}
 	}
 	stop := o.tail(ctx, name, after, progress)
-	waits, err := e.Run(ctx, []string{name})
+	var waits []engine.Pause
+	if in.Follow {
+		waits, err = e.Follow(ctx, []string{name}, cmp.Or(in.Every, FollowEvery))
+	} else {
+		waits, err = e.Run(ctx, []string{name})
+	}
 	if tailErr := stop(); err == nil {
 		err = tailErr
 	}

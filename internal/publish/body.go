@@ -26,6 +26,9 @@ func body(in Proposal) string {
 		fmt.Fprintf(&b, ". `%s` answers for the campaign", c.Metadata.Owner)
 	}
 	b.WriteString(".\n")
+	if c.PullRequest.Issue != "" {
+		fmt.Fprintf(&b, "\nIssue: %s\n", oneLine(c.PullRequest.Issue))
+	}
 	if p := strings.TrimSpace(c.Change.Prompt); p != "" {
 		b.WriteString("\n<details><summary>What was asked</summary>\n\n")
 		fence(&b, p)

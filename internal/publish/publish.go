@@ -3,6 +3,7 @@ package publish
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,8 +18,10 @@ type Config struct {
 	Git *git.Store
 	// Forge finds a forge by the name that repositories carry.
 	Forge func(name string) (forge.Forge, error)
-	// Author signs the commits off. Defaults to "Gaggle <gaggle@localhost>".
+	// Author is who the commits are by. Defaults to "Gaggle <gaggle@localhost>".
 	Author git.Identity
+	// Sign is how commits are signed. Defaults to not at all.
+	Sign *git.Signing
 }
 
 // Publisher opens, looks at and withdraws pull requests.
@@ -40,6 +43,11 @@ type Proposal struct {
 	Component  fleet.Component
 	Attempt    fleet.Attempt
 	Diff       []byte
+	// Onto makes the commit the child of this one instead of the base: the branch's own tip, when the change was revised on
+	// the same base, so that reviewers see what is new.
+	Onto string
+	// Revision says that the pull request is or was open: one that has ended meanwhile is left alone.
+	Revision bool
 }
 
 // Published is what became of it.
@@ -70,13 +78,13 @@ func (p *Publisher) Publish(ctx context.Context, in Proposal) (Published, error)
 	// A pull request of this branch that people have ended stays ended: look before anything is pushed.
 	found, err := f.Find(ctx, in.Repository, t.Branch)
 	switch {
-	case err == nil && found.State != forge.StateOpen && found.HeadSHA != "" && t.HeadCommit == "":
+	case err == nil && found.State != forge.StateOpen && found.HeadSHA != "" && (in.Revision || found.Number != t.PullNumber):
 		return Published{Head: found.HeadSHA, Pull: found}, nil
 	case err != nil && fleet.CodeOf(err) != fleet.CodeNotFound:
 		return Published{}, err
 	}
 	head, err := p.cfg.Git.Commit(ctx, in.Repository, git.CommitSpec{
-		Base: t.BaseCommit, Diff: in.Diff, Tree: t.ResultTree, Message: commitMessage(in), Author: p.cfg.Author, Date: commitDate(t),
+		Base: t.BaseCommit, Onto: in.Onto, Diff: in.Diff, Tree: t.ResultTree, Message: commitMessage(in), Author: p.cfg.Author, Date: commitDate(t), Sign: p.cfg.Sign,
 	})
 	if err != nil {
 		return Published{}, err
@@ -87,7 +95,7 @@ func (p *Publisher) Publish(ctx context.Context, in Proposal) (Published, error)
 			return Published{}, err
 		}
 	}
-	if err := p.cfg.Git.PushTo(ctx, in.Repository, url, head, t.Branch, t.HeadCommit); err != nil {
+	if err := p.push(ctx, in, url, head, found); err != nil {
 		return Published{}, err
 	}
 	pull, err := f.Open(ctx, forge.PullSpec{
@@ -97,13 +105,14 @@ func (p *Publisher) Publish(ctx context.Context, in Proposal) (Published, error)
 	return Published{Head: head, Pull: pull}, err
 }
 
-// Look reads a pull request.
-func (p *Publisher) Look(ctx context.Context, repo fleet.Repository, number int) (forge.Pull, error) {
-	f, err := p.cfg.Forge(repo.Forge)
-	if err != nil {
-		return forge.Pull{}, err
+// push puts the commit on the branch when that stands where Gaggle left it.
+func (p *Publisher) push(ctx context.Context, in Proposal, url, head string, found forge.Pull) error {
+	err := p.cfg.Git.PushTo(ctx, in.Repository, url, head, in.Target.Branch, in.Target.HeadCommit)
+	if in.Target.HeadCommit != "" && !in.Revision && fleet.CodeOf(err) == fleet.CodeBranchTaken && err != nil && found.State != forge.StateOpen {
+		// The branch of a pull request that is over was deleted, as most are.
+		return p.cfg.Git.PushTo(ctx, in.Repository, url, head, in.Target.Branch, "")
 	}
-	return f.Get(ctx, repo, number)
+	return err
 }
 
 // Withdraw closes a pull request with a comment and removes its branch where the forge can.
@@ -135,8 +144,22 @@ func title(in Proposal) string {
 	return in.Campaign.Metadata.Name
 }
 
+// reviewers are those of the campaign, and the component's owner when that was asked for. What kind of entity the owner
+// is says how forges name it: a person, or a team.
 func reviewers(in Proposal) []string {
-	return in.Campaign.PullRequest.Reviewers
+	list := slices.Clone(in.Campaign.PullRequest.Reviewers)
+	kind, rest, _ := strings.Cut(in.Component.Owner, ":")
+	_, name, ok := strings.Cut(rest, "/")
+	if !in.Campaign.PullRequest.AskOwner || !ok {
+		return list
+	}
+	if kind == "group" {
+		name = "team/" + name
+	}
+	if !slices.Contains(list, name) {
+		list = append(list, name)
+	}
+	return list
 }
 
 func commitMessage(in Proposal) string {
@@ -144,6 +167,9 @@ func commitMessage(in Proposal) string {
 	b.WriteString(title(in))
 	if d := strings.TrimSpace(in.Campaign.Metadata.Description); d != "" && d != title(in) {
 		b.WriteString("\n\n" + d)
+	}
+	if in.Campaign.PullRequest.Issue != "" {
+		b.WriteString("\n\nRefs: " + in.Campaign.PullRequest.Issue)
 	}
 	fmt.Fprintf(&b, "\n\nGaggle-Campaign: %s\nGaggle-Component: %s\n", in.Target.Campaign, in.Target.Component)
 	return b.String()

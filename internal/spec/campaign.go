@@ -18,6 +18,7 @@ type Campaign struct {
 	Judge       Judge       `json:"judge"`
 	Limits      Limits      `json:"limits"`
 	PullRequest PullRequest `json:"pullRequest"`
+	Merge       Merge       `json:"merge"`
 	Rollout     Rollout     `json:"rollout"`
 
 	File string `json:"file,omitempty"` // as given to Parse
@@ -132,6 +133,30 @@ type PullRequest struct {
 	Labels    []string `json:"labels,omitempty"`
 	Reviewers []string `json:"reviewers,omitempty"`
 	Draft     bool     `json:"draft"`
+
+	AskOwner    bool          `json:"askOwner,omitempty"`
+	Issue       string        `json:"issue,omitempty"`
+	Revisions   int           `json:"revisions"`
+	RemindAfter time.Duration `json:"remindAfter"`
+	CloseAfter  time.Duration `json:"closeAfter,omitempty"` // 0 for never
+}
+
+// Policies of merging.
+const (
+	MergeNever    = "never"
+	MergeApproved = "approved"
+	MergeAuto     = "auto"
+)
+
+// DefaultMergeWhen is what Merge.When means when it is not written.
+const DefaultMergeWhen = `verdict == "pass" && checks == "passed" && findings == 0`
+
+// Merge says who merges a pull request, and when.
+type Merge struct {
+	Policy   string  `json:"policy"`
+	When     string  `json:"when,omitempty"` // CEL; see DefaultMergeWhen
+	Evidence float64 `json:"evidence"`
+	Method   string  `json:"method"`
 }
 
 // What Rollout.Approval may ask for.

@@ -57,7 +57,8 @@ func TestDefaults(t *testing.T) {
 		Judge:    Judge{Mode: JudgeEnforce},
 		Limits: Limits{Rounds: 4, Turns: 40, Wall: 20 * time.Minute, Attempts: 2, Cost: fleet.Dollar, TargetCost: 2 * fleet.Dollar,
 			CampaignCost: 100 * fleet.Dollar, Memory: 4 << 30},
-		PullRequest: PullRequest{Title: "small"},
+		PullRequest: PullRequest{Title: "small", Revisions: 2, RemindAfter: 168 * time.Hour},
+		Merge:       Merge{Policy: MergeNever, Evidence: 0.9, Method: "merge"},
 		Rollout:     Rollout{Waves: []Wave{{Share: 10_000}}, Gate: Gate{Success: 0.8}, Approval: ApprovalNone},
 		File:        "small.yaml",
 		Raw:         []byte(minimal),
@@ -92,7 +93,8 @@ verify: {auto: false, run: [make, "make test"], timeout: 1h30m}
 guard: {allow: [test-deleted, "ci-edited:.github/**"]}
 judge: {mode: advise, model: m, prompt: look twice}
 limits: {rounds: 1, turns: 2, minutes: 1.5, attempts: 3, cost: "$1.25", targetCost: 2, campaignCost: 0.000001, memory: 512MiB, parallel: 7}
-pullRequest: {title: t, body: b, labels: [l, "no"], reviewers: [r, org/team], draft: true}
+pullRequest: {title: t, body: b, labels: [l, "no"], reviewers: [r, org/team], draft: true, askOwner: true, issue: P-1, revisions: 3, remindAfter: 2h, closeAfter: 48h}
+merge: {policy: auto, when: risk < 30, evidence: 80%, method: squash}
 rollout:
   waves: [3, 2.5%, 5, 100%]
   gate: {merged: 90%, minMerged: 4, success: 1}
@@ -114,7 +116,9 @@ rollout:
 		Judge:  Judge{Mode: JudgeAdvise, Model: "m", Prompt: "look twice"},
 		Limits: Limits{Rounds: 1, Turns: 2, Wall: 90 * time.Second, Attempts: 3, Cost: 1_250_000, TargetCost: 2 * fleet.Dollar, CampaignCost: 1,
 			Memory: 512 << 20, Parallel: 7},
-		PullRequest: PullRequest{Title: "t", Body: "b", Labels: []string{"l", "no"}, Reviewers: []string{"r", "org/team"}, Draft: true},
+		PullRequest: PullRequest{Title: "t", Body: "b", Labels: []string{"l", "no"}, Reviewers: []string{"r", "org/team"}, Draft: true,
+			AskOwner: true, Issue: "P-1", Revisions: 3, RemindAfter: 2 * time.Hour, CloseAfter: 48 * time.Hour},
+		Merge: Merge{Policy: MergeAuto, When: "risk < 30", Evidence: 0.8, Method: "squash"},
 		Rollout: Rollout{Waves: []Wave{{Count: 3}, {Share: 250}, {Count: 5}, {Share: 10_000}},
 			Gate: Gate{Merged: 0.9, MinMerged: 4, Success: 1}, Approval: ApprovalTarget},
 	}

@@ -104,6 +104,20 @@ func campaignFields(c *Campaign, h *header, s *scripts, g *guards) []field {
 		{path: "pullRequest.reviewers", kind: texts(), into: &c.PullRequest.Reviewers, check: checkToken, doc: "People or teams asked to review, besides the code owners."},
 		{path: "pullRequest.draft", kind: boolean(), into: &c.PullRequest.Draft, def: "false", doc: "Whether pull requests are opened as drafts."},
 
+		{path: "pullRequest.askOwner", kind: boolean(), into: &c.PullRequest.AskOwner, def: "false", doc: "Whether the component's owner in the catalog is asked to review, too. A code host asks its code owners by itself."},
+		{path: "pullRequest.issue", kind: text(), into: &c.PullRequest.Issue, check: checkLine, pattern: linePattern, doc: "The issue that the change belongs to, such as PLAT-12 or acme/platform#34, named in each pull request."},
+		{path: "pullRequest.revisions", kind: integer(), into: &c.PullRequest.Revisions, def: "2", min: 0, max: 20, doc: "How often an open pull request is revised because its checks failed or somebody asked for it. Then a person is asked."},
+		{path: "pullRequest.remindAfter", kind: duration(), into: &c.PullRequest.RemindAfter, def: "168h", min: 60, max: 366 * 24 * 3600, doc: "How long a pull request may rest before its reviewers are reminded, once."},
+		{path: "pullRequest.closeAfter", kind: duration(), into: &c.PullRequest.CloseAfter, min: 60, max: 366 * 24 * 3600, doc: "How long after the reminder a pull request that still rests is closed. Defaults to never."},
+
+		{path: "merge", kind: group(), doc: "Who merges a pull request, and when."},
+		{path: "merge.policy", kind: text(), into: &c.Merge.Policy, def: MergeNever, oneOf: []string{MergeNever, MergeApproved, MergeAuto},
+			doc: "never leaves it to people; approved merges what somebody with write access approved, once its checks have passed; auto also merges what merge.when allows, once people have merged enough of the earlier waves unchanged."},
+		{path: "merge.when", kind: text(), into: &c.Merge.When,
+			doc: "A CEL expression over the pull request that is true when auto may merge it. Defaults to: " + DefaultMergeWhen},
+		{path: "merge.evidence", kind: fraction(), into: &c.Merge.Evidence, def: "0.9", doc: "The share of pull requests that people merge unchanged, as its lower 95% confidence bound over the campaign's earlier waves, from which auto merges by itself."},
+		{path: "merge.method", kind: text(), into: &c.Merge.Method, def: "merge", oneOf: []string{"merge", "squash", "rebase"}, doc: "How a pull request is merged."},
+
 		{path: "rollout", kind: group(), doc: "In which order and under which conditions targets are taken on."},
 		{path: "rollout.waves", kind: waves(), into: &c.Rollout.Waves, def: "[100%]",
 			doc: "Cohorts of targets, in order. A number is that wave's size. A percentage is cumulative: the wave takes targets until that share of all of them has been opened, rounded up. What is left makes a last wave."},

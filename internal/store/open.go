@@ -47,6 +47,7 @@ type Tx struct {
 	raw      any // *sql.Tx or pgx.Tx, for River
 	commit   func(context.Context) error
 	rollback func()
+	shared   bool // several transactions may write at once, as on PostgreSQL
 }
 
 // Open opens the database and brings its tables up to date. Several processes may open it at once.
@@ -135,7 +136,7 @@ func (s *Store) openPostgres(ctx context.Context, dsn string) error {
 		if err != nil {
 			return nil, explain(err)
 		}
-		return &Tx{conn: pgConn{tx}, store: s, raw: tx, commit: tx.Commit, rollback: func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }}, nil
+		return &Tx{conn: pgConn{tx}, store: s, raw: tx, commit: tx.Commit, rollback: func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }, shared: true}, nil
 	}
 	s.jobs = &riverJobs[pgx.Tx]{driver: riverpgxv5.New(pool)}
 	return s.jobs.open()

@@ -72,6 +72,9 @@ func New(cfg Config) (*Forge, error) {
 	return &Forge{site: site, http: tr, now: cfg.Now, labels: map[string]map[string]int64{}, slugs: map[int64]string{}, memories: map[string]memory{}}, nil
 }
 
+// HostTime implements forge.Clock.
+func (f *Forge) HostTime() time.Time { return f.http.HostTime() }
+
 // Calls is how many requests were made.
 func (f *Forge) Calls() int { return f.http.Calls() }
 

@@ -97,6 +97,9 @@ func apiURLs(site *url.URL) (rest, graphql string) {
 	return site.String() + "/api/v3/", site.String() + "/api/graphql"
 }
 
+// HostTime implements forge.Clock.
+func (f *Forge) HostTime() time.Time { return f.http.HostTime() }
+
 // Calls is how many requests were made.
 func (f *Forge) Calls() int { return f.http.Calls() }
 

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 
 	sdk "gitlab.com/gitlab-org/api/client-go/v2"
 
@@ -83,6 +84,9 @@ func New(cfg Config) (*Forge, error) {
 	}
 	return &Forge{site: site, http: tr, api: api, moved: map[string]int64{}, slugs: map[int64]string{}, users: map[string]int64{}, rights: map[string]bool{}, trains: map[string]bool{}}, nil
 }
+
+// HostTime implements forge.Clock.
+func (f *Forge) HostTime() time.Time { return f.http.HostTime() }
 
 // Calls is how many requests were made.
 func (f *Forge) Calls() int { return f.http.Calls() }

@@ -140,7 +140,7 @@ func (g gitea) routes(s *server) {
 		out := []any{}
 		for i, x := range c.repo.Checks {
 			if x.Commit == c.r.PathValue("ref") {
-				out = append(out, map[string]any{"id": i + 1, "context": x.Name, "status": x.State})
+				out = append(out, map[string]any{"id": i + 1, "context": x.Name, "status": x.State, "description": x.Log})
 			}
 		}
 		c.json(http.StatusOK, map[string]any{"sha": c.r.PathValue("ref"), "total_count": len(out), "statuses": out})

@@ -159,6 +159,15 @@ func (h *Host) With(slug string, do func(*Repo)) {
 	do(h.repos[strings.ToLower(slug)])
 }
 
+// Look looks at or changes a pull request while nobody is served.
+func (h *Host) Look(slug string, number int, do func(*Pull)) {
+	h.With(slug, func(r *Repo) {
+		p := r.pulls[number-1]
+		_ = h.look(context.Background(), p)
+		do(p)
+	})
+}
+
 // Say adds a comment or a review.
 func (h *Host) Say(slug string, number int, c Comment) {
 	h.With(slug, func(r *Repo) {

@@ -31,6 +31,7 @@ type Transport struct {
 	cfg   Config
 	cache *cache
 	calls atomic.Int64
+	ahead atomic.Pointer[time.Duration] // of our clock: the host's
 }
 
 // New makes a transport.
@@ -65,6 +66,15 @@ func (t *Transport) Client() *http.Client {
 
 // Calls is how many requests went to the host.
 func (t *Transport) Calls() int { return int(t.calls.Load()) }
+
+// HostTime is what the host's own clock says now, to a second, by its latest reply; zero before the first one.
+func (t *Transport) HostTime() time.Time {
+	ahead := t.ahead.Load()
+	if ahead == nil {
+		return time.Time{}
+	}
+	return time.Now().Add(*ahead)
+}
 
 // Limiter returns the one that is in use.
 func (t *Transport) Limiter() *Limiter { return t.cfg.Limiter }
@@ -109,6 +119,10 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		// Azure DevOps asks for a pause before it refuses anything, on replies that are fine.
 		if wait, asked := retryAfter(resp.Header.Get("Retry-After"), t.cfg.Limiter.now()); asked && wait > 0 && resp.StatusCode < 300 {
 			t.cfg.Limiter.close(min(wait, time.Hour))
+		}
+		if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+			ahead := time.Until(date)
+			t.ahead.Store(&ahead)
 		}
 	}
 	resp.Body = &body{Reader: io.LimitReader(resp.Body, t.cfg.MaxReply), closer: resp.Body, cancel: cancel}

@@ -1,0 +1,399 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"gaggle/internal/fleet"
+	"gaggle/internal/forge"
+	"gaggle/internal/policy"
+	"gaggle/internal/spec"
+	"gaggle/internal/store"
+)
+
+// visit is one look at an open pull request, with everything that is known about it.
+type visit struct {
+	e    *Engine
+	h    *hold
+	row  store.Campaign
+	c    *spec.Campaign
+	t    fleet.Target
+	f    fleet.Follow
+	repo fleet.Repository
+	host forge.Forge
+	pull forge.Pull
+	now  time.Time
+
+	asks     []forge.Remark // by people with write access, not taken up yet
+	commands []command
+	blamed   []forge.Check // checks that fail because of the change
+}
+
+// attend looks at a proposed target's pull request and takes the next step about it. pull is as the forge has just shown it, or nil.
+func (e *Engine) attend(ctx context.Context, h *hold, row store.Campaign, c *spec.Campaign, t fleet.Target, repo fleet.Repository, pull *forge.Pull) error {
+	v := &visit{e: e, h: h, row: row, c: c, t: t, repo: repo, now: e.store.Now()}
+	var err error
+	if v.host, err = e.cfg.Forge(repo.Forge); err != nil {
+		return err
+	}
+	if v.f, err = e.store.Follow(ctx, t.ID); err != nil {
+		return err
+	}
+	v.f.Campaign = t.Campaign
+	if pull == nil {
+		got, err := v.host.Get(ctx, repo, t.PullNumber)
+		switch code := fleet.CodeOf(err); {
+		case err != nil && (code == fleet.CodeNotFound || code == fleet.CodeRepoGone):
+			return h.end(ctx, func(ctx context.Context, tx *store.Tx) error {
+				return tx.Move(ctx, &t, store.Move{To: fleet.Failed, Actor: e.cfg.Actor, Reason: code, Message: "its pull request is gone: " + err.Error()})
+			})
+		case err != nil:
+			return err
+		}
+		pull = &got
+	}
+	v.pull = *pull
+	if v.f.OpenedAt.IsZero() {
+		v.f.OpenedAt = v.pull.CreatedAt
+	}
+	if v.pull.State != forge.StateOpen {
+		return v.rest(ctx)
+	}
+	if err := v.observe(ctx); err != nil {
+		return err
+	}
+	if done, err := v.obey(ctx); err != nil || done {
+		return err
+	}
+	facts, err := v.facts(ctx)
+	if err != nil {
+		return err
+	}
+	step, why := policy.Attend(facts)
+	return v.take(ctx, step, why)
+}
+
+// rest records that the pull request has ended.
+func (v *visit) rest(ctx context.Context) error {
+	move := store.Move{To: fleet.Merged, Actor: "forge", Message: "its pull request was merged"}
+	v.f.Touched = v.f.Touched || v.pull.HeadSHA != "" && v.pull.HeadSHA != v.t.HeadCommit
+	if v.pull.State == forge.StateMerged {
+		v.f.MergedAt, v.f.MergeSHA, v.f.LookAgain = v.now, v.pull.MergeSHA, v.now.Add(watchFirst)
+		if v.f.MergedBy == "" {
+			v.f.MergedBy = "people"
+		}
+	} else {
+		move.To, move.Message = fleet.Closed, "its pull request was closed"
+		if why := v.lastWords(ctx); why != "" {
+			move.Message += ": " + why
+		}
+	}
+	err := v.h.end(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if err := tx.SaveFollow(ctx, v.f); err != nil {
+			return err
+		}
+		return tx.Move(ctx, &v.t, move)
+	})
+	if d, can := v.host.(forge.BranchDeleter); can && err == nil && move.To == fleet.Merged && !v.f.Touched {
+		_ = d.DeleteBranch(ctx, v.repo, v.t.Branch, v.t.HeadCommit) // tidiness; the forge may have done it already
+	}
+	return err
+}
+
+// lastWords is what somebody with write access said last, for a reason why they closed the pull request.
+func (v *visit) lastWords(ctx context.Context) string {
+	r, can := v.host.(forge.Reviews)
+	if !can {
+		return ""
+	}
+	said, err := r.Reviews(ctx, v.repo, v.t.PullNumber, v.f.HeardAt)
+	if err != nil {
+		return ""
+	}
+	for _, remark := range slices.Backward(said) {
+		if remark.MayWrite && remark.Body != "" && !v.own(remark) {
+			return v.e.clean(clipLine(remark.Body, 300)) + " (" + remark.Author + ")"
+		}
+	}
+	return ""
+}
+
+// observe brings the memory up to what the forge shows.
+func (v *visit) observe(ctx context.Context) error {
+	touched := v.pull.HeadSHA != v.t.HeadCommit
+	if touched != v.f.Touched || v.pull.HeadSHA != v.f.Head || !v.pull.UpdatedAt.Equal(v.f.Changed) {
+		v.f.ActiveAt, v.f.Changed = v.now, v.pull.UpdatedAt
+	}
+	if v.pull.HeadSHA != v.f.Head {
+		v.f.Head, v.f.CI, v.f.Reruns, v.f.LookedAt = v.pull.HeadSHA, "", nil, time.Time{}
+	}
+	if touched && !v.f.Touched {
+		if err := v.comment(ctx, "touched/"+v.pull.HeadSHA, "Somebody pushed to this branch, so it is yours now: Gaggle follows the pull request and changes nothing on it. `/gaggle retry` gives it back, with what was pushed replaced."); err != nil {
+			return err
+		}
+	}
+	v.f.Touched = touched
+	if v.pull.Conflicts && !touched && v.f.HandsOff == "" && v.e.cfg.Conflicts != nil {
+		var err error
+		if v.pull.Conflicts, err = v.e.cfg.Conflicts(ctx, v.repo, v.pull.HeadSHA); err != nil {
+			return err
+		}
+	}
+	if err := v.listen(ctx); err != nil {
+		return err
+	}
+	return v.checks(ctx)
+}
+
+// checks asks what CI says of the head, when the pull request does not tell, and finds out what is to blame for a failure.
+func (v *visit) checks(ctx context.Context) error {
+	c, can := v.host.(forge.Checks)
+	if !can {
+		v.f.CI = string(forge.CheckNone)
+		return nil
+	}
+	state := v.pull.CI
+	known := v.f.CI == "passed" || v.f.CI == "failed" || v.f.CI == "before"
+	if state == "" && known && v.f.LookAgain.After(v.now) && v.f.Head == v.pull.HeadSHA {
+		state = forge.CheckState(v.f.CI) // settled, and not due
+		if v.f.CI == "before" {
+			state = forge.CheckFailed
+		}
+	}
+	var list []forge.Check
+	if state == "" || state == forge.CheckFailed {
+		var err error
+		if list, err = c.Checks(ctx, v.repo, v.pull.HeadSHA); err != nil {
+			return err
+		}
+		v.f.LookedAt = v.now
+		state = forge.Sum(list)
+	}
+	if string(state) != v.f.CI && v.f.CI != "before" {
+		v.f.ActiveAt = v.now
+	}
+	v.f.CI = string(state)
+	switch state {
+	case forge.CheckPassed:
+		for _, name := range v.f.Reruns {
+			if !slices.Contains(v.f.Flaky, name) {
+				v.f.Flaky = append(v.f.Flaky, name)
+			}
+		}
+		if strings.HasPrefix(v.f.Asked, "ci: ") {
+			v.f.Asked = "" // somebody mended it
+		}
+	case forge.CheckFailed:
+		return v.blame(ctx, c, list)
+	}
+	return nil
+}
+
+// blame tells failures of the change from those that the base has, too, and has those that may be chance run once more.
+func (v *visit) blame(ctx context.Context, c forge.Checks, list []forge.Check) error {
+	before := map[string]bool{}
+	if v.t.BaseCommit != "" {
+		base, err := c.Checks(ctx, v.repo, v.t.BaseCommit)
+		if err != nil && fleet.CodeOf(err) != fleet.CodeNotFound {
+			return err
+		}
+		for _, check := range base {
+			before[check.Name] = check.State == forge.CheckFailed
+		}
+	}
+	for _, check := range list {
+		if check.State == forge.CheckFailed && !before[check.Name] {
+			v.blamed = append(v.blamed, check)
+		}
+	}
+	if len(v.blamed) == 0 {
+		v.f.CI = "before"
+		return nil
+	}
+	r, can := v.host.(forge.Rerunner)
+	if !can || v.f.Touched || v.f.HandsOff != "" || v.row.State != fleet.CampaignActive {
+		return nil
+	}
+	for _, check := range v.blamed {
+		if slices.Contains(v.f.Reruns, check.Name) {
+			continue
+		}
+		err := r.Rerun(ctx, v.repo, v.pull.HeadSHA, check)
+		if err != nil {
+			if forge.Passing(err) {
+				return err
+			}
+			continue // it cannot be run again: the failure counts
+		}
+		v.f.Reruns = append(v.f.Reruns, check.Name)
+		v.f.CI = string(forge.CheckPending)
+	}
+	if v.f.CI == string(forge.CheckPending) {
+		v.blamed = nil
+	}
+	return nil
+}
+
+// facts gathers what policy decides by.
+func (v *visit) facts(ctx context.Context) (policy.PullFacts, error) {
+	rules := v.e.owner(v.t.Owner)
+	open, _, _ := rules.Window(v.now)
+	f := policy.PullFacts{
+		Active: v.row.State == fleet.CampaignActive, Touched: v.f.Touched, HandsOff: v.f.HandsOff, Asked: v.f.Asked, Draft: v.pull.Draft, Conflicts: v.pull.Conflicts,
+		CI: v.f.CI, Blamed: len(v.blamed) > 0, Requests: len(v.asks), Revisions: v.f.Revisions, MaxRevisions: v.c.PullRequest.Revisions,
+		Policy: v.c.Merge.Policy, Approvals: v.f.Approvals, Objectors: v.f.Objectors, OwnerSays: rules.Merge, Window: open, Queued: v.pull.Queued,
+		Rested: v.now.Sub(v.f.ActiveAt), RemindAfter: v.c.PullRequest.RemindAfter, Reminded: -1, CloseAfter: v.c.PullRequest.CloseAfter,
+	}
+	if f.CI == "before" {
+		f.CI = "failed"
+	}
+	if !v.f.Reminded.IsZero() && v.f.Reminded.After(v.f.ActiveAt.Add(-time.Second)) {
+		f.Reminded = v.now.Sub(v.f.Reminded)
+	}
+	if f.Policy == spec.MergeAuto && len(f.Approvals) == 0 {
+		var err error
+		if f.Rule, err = v.mergeRule(ctx); err != nil {
+			return f, err
+		}
+		evidence, err := v.e.evidence(ctx, v.c, v.t.Wave)
+		if err != nil {
+			return f, err
+		}
+		f.Evidence = evidence.Open
+	}
+	return f, nil
+}
+
+// take carries out one step.
+func (v *visit) take(ctx context.Context, step policy.Step, why string) error {
+	switch step {
+	case policy.StepRebase:
+		return v.begin(ctx, fleet.Revision{Kind: fleet.ReviseBase}, why)
+	case policy.StepRevise:
+		v.f.Revisions++
+		if len(v.asks) > 0 {
+			return v.begin(ctx, v.reviewTask(), why)
+		}
+		task, err := v.ciTask(ctx)
+		if err != nil {
+			return err
+		}
+		return v.begin(ctx, task, why)
+	case policy.StepAsk:
+		reason := "ci: " + why
+		if len(v.asks) > 0 {
+			reason = "review: " + why
+		}
+		return v.ask(ctx, reason, why)
+	case policy.StepMerge:
+		return v.merge(ctx, why)
+	case policy.StepRemind:
+		v.f.Reminded = v.now
+		if err := v.comment(ctx, "reminder/"+v.f.Head, v.reminder()); err != nil {
+			return err
+		}
+		return v.save(ctx, "its reviewers were reminded: "+why)
+	case policy.StepClose:
+		return v.close(ctx, "Closed by the campaign's policy: "+why+". `gaggle retry` opens it again.", "closed by policy: "+why)
+	}
+	return v.save(ctx, "")
+}
+
+// save writes the memory, and a note when something happened that is worth one.
+func (v *visit) save(ctx context.Context, note string) error {
+	v.f.Updated = settled(v.host, v.pull, v.now)
+	v.f.LookAgain = v.now.Add(v.wait())
+	return v.h.end(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if err := tx.SaveFollow(ctx, v.f); err != nil || note == "" {
+			return err
+		}
+		return tx.Record(ctx, store.Event{Campaign: v.t.Campaign, Target: v.t.ID, Component: v.t.Component, Kind: "note", Actor: v.e.cfg.Actor, Message: note})
+	})
+}
+
+// settled is the forge's time of the pull request's last change, once nothing more can have happened in the same second:
+// forges tell no finer time. Until then it is zero, and the next pass looks again.
+func settled(host forge.Forge, pull forge.Pull, now time.Time) time.Time {
+	if c, can := host.(forge.Clock); can {
+		if t := c.HostTime(); !t.IsZero() {
+			now = t
+		}
+	}
+	if now.Sub(pull.UpdatedAt) < 3*time.Second {
+		return time.Time{}
+	}
+	return pull.UpdatedAt
+}
+
+// wait is how long the pull request may be left alone when the forge shows no sign. What may change without a sign is
+// asked for at first often, then ever less.
+func (v *visit) wait() time.Duration {
+	age := v.now.Sub(v.f.ActiveAt)
+	wait := time.Hour
+	switch v.f.CI {
+	case "pending":
+		wait = min(max(v.e.patience(), age/8), 5*time.Minute)
+	case "", "none":
+		wait = min(max(v.e.patience(), age/4), time.Hour)
+	}
+	if v.c.Merge.Policy != spec.MergeNever {
+		wait = min(wait, max(v.e.patience(), 5*time.Minute))
+	}
+	if v.pull.CI != "" && v.f.CI == "pending" {
+		wait = time.Hour // the pull request itself tells
+	}
+	return wait
+}
+
+// patience is the least time between two looks that cost calls of their own.
+func (e *Engine) patience() time.Duration {
+	if e.every > 0 {
+		return min(e.every, 30*time.Second)
+	}
+	return 30 * time.Second
+}
+
+// close ends the pull request without a merge and the target with it.
+func (v *visit) close(ctx context.Context, comment, message string) error {
+	if err := v.e.cfg.Publisher.Withdraw(ctx, v.repo, v.t.PullNumber, v.t.Branch, comment); err != nil {
+		return err
+	}
+	return v.h.end(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if err := tx.SaveFollow(ctx, v.f); err != nil {
+			return err
+		}
+		return tx.Move(ctx, &v.t, store.Move{To: fleet.Closed, Actor: v.e.cfg.Actor, Reason: fleet.CodePolicy, Message: message})
+	})
+}
+
+// merge merges the pull request as it was verified and approved, or not at all.
+func (v *visit) merge(ctx context.Context, why string) error {
+	by := "auto"
+	if len(v.f.Approvals) > 0 {
+		by = "approved"
+	}
+	err := v.host.Merge(ctx, v.repo, v.t.PullNumber, forge.MergeSpec{Method: forge.Method(v.c.Merge.Method), ExpectHead: v.t.HeadCommit})
+	switch code := fleet.CodeOf(err); {
+	case err == nil:
+	case errors.Is(err, forge.ErrQueued):
+		v.f.MergedBy = by
+		return v.save(ctx, "handed to the forge to merge: "+why)
+	case code == fleet.CodeMergeConflict:
+		v.pull.Conflicts = true
+		return v.begin(ctx, fleet.Revision{Kind: fleet.ReviseBase}, "the base moved in the way of the change")
+	case code == fleet.CodeConflict, forge.Passing(err), ctx.Err() != nil:
+		return err // the next pass sees what became of it
+	default:
+		return v.ask(ctx, "merge: "+err.Error(), "it could not be merged: "+err.Error())
+	}
+	v.f.MergedBy = by
+	got, err := v.host.Get(ctx, v.repo, v.t.PullNumber)
+	if err != nil || got.State != forge.StateMerged {
+		return err // the next pass sees it
+	}
+	v.pull = got
+	return v.rest(ctx)
+}

@@ -1,0 +1,304 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"gaggle/internal/fleet"
+	"gaggle/internal/forge"
+	"gaggle/internal/store"
+)
+
+// lookers is how many pull requests are looked at together; the forge's own limiter decides how many calls are under way.
+const lookers = 8
+
+// followLoop makes a pass over the open pull requests every so often, until ctx ends.
+func (e *Engine) followLoop(ctx context.Context, campaigns []string, every time.Duration) error {
+	t := time.NewTicker(every)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+		if err := e.pass(ctx, campaigns); err != nil && ctx.Err() == nil {
+			return err
+		}
+	}
+}
+
+// pass looks once at the pull requests of the campaigns, in as few calls as the forges allow, and lets go on what waited
+// for its owner's time. A forge that does not answer is asked again by the next pass.
+func (e *Engine) pass(ctx context.Context, campaigns []string) error {
+	byForge := map[string][]stop{}
+	repos := map[string]fleet.Repository{}
+	for _, name := range campaigns {
+		for after := int64(0); ; {
+			page, err := e.store.Followed(ctx, name, []fleet.State{fleet.Proposed, fleet.Merged}, after, 500)
+			if err != nil {
+				return err
+			}
+			if len(page) == 0 {
+				break
+			}
+			after = page[len(page)-1].ID
+			for _, t := range page {
+				if t.State == fleet.Merged && !watched(t.Follow, e.store.Now()) {
+					continue
+				}
+				repo, known := repos[t.Repository]
+				if !known {
+					stored, err := e.store.Repository(ctx, t.Repository)
+					if err != nil && fleet.CodeOf(err) != fleet.CodeNotFound {
+						return err
+					}
+					repo = stored.Repository
+					repos[t.Repository] = repo
+				}
+				byForge[repo.Forge] = append(byForge[repo.Forge], stop{t, repo})
+			}
+		}
+	}
+	for name, stops := range byForge {
+		if err := e.passForge(ctx, name, stops); err != nil {
+			return err
+		}
+	}
+	return e.letGo(ctx, campaigns)
+}
+
+// stop is one target on the way of a pass.
+type stop struct {
+	store.Followed
+	repo fleet.Repository
+}
+
+// passForge looks at the pull requests of one forge.
+func (e *Engine) passForge(ctx context.Context, name string, stops []stop) error {
+	began := e.store.Now()
+	trouble := &troubles{engine: e, forge: name}
+	host, err := e.cfg.Forge(name)
+	if err != nil {
+		return trouble.note(ctx, stops[0].Campaign, err)
+	}
+	open := map[string]stop{}
+	var refs []forge.PullRef
+	var due []stop
+	for _, s := range stops {
+		if s.State == fleet.Proposed {
+			open[pullKey(s.repo.Name, s.PullNumber)] = s
+			refs = append(refs, forge.PullRef{Repo: s.repo, Number: s.PullNumber})
+		} else if !s.Follow.LookAgain.After(began) {
+			due = append(due, s)
+		}
+	}
+	var g errgroup.Group
+	g.SetLimit(lookers)
+	visit := func(s stop, pull *forge.Pull) {
+		g.Go(func() error {
+			err := e.stopAt(ctx, s, pull)
+			if err == nil || ctx.Err() != nil || fleet.CodeOf(err) == fleet.CodeConflict || errors.Is(err, store.ErrFenced) {
+				return nil
+			}
+			return trouble.note(ctx, s.Campaign, err)
+		})
+	}
+	follower, bulk := host.(forge.Follower)
+	if bulk && len(refs) > 0 {
+		key := "followed/" + name
+		since := e.followedSince(ctx, key)
+		for pull, err := range follower.Follow(ctx, refs, since) {
+			s, ours := open[pullKey(pull.Repository, pull.Number)]
+			switch {
+			case err != nil && pull.Number == 0:
+				if err := trouble.note(ctx, stops[0].Campaign, err); err != nil {
+					return errors.Join(err, g.Wait())
+				}
+			case !ours:
+			case err != nil:
+				delete(open, pullKey(pull.Repository, pull.Number))
+				visit(s, nil) // asked alone it says what is wrong
+			default:
+				delete(open, pullKey(pull.Repository, pull.Number))
+				if !quiet(s, pull, began) {
+					visit(s, &pull)
+				}
+			}
+		}
+		if trouble.none() && ctx.Err() == nil {
+			at := began
+			if clock, can := host.(forge.Clock); can {
+				if now := clock.HostTime(); !now.IsZero() {
+					at = now.Add(-e.store.Now().Sub(began))
+				}
+			}
+			if err := (memory{e.store}).Remember(ctx, key, at.Format(time.RFC3339Nano)); err != nil {
+				return errors.Join(err, g.Wait())
+			}
+		}
+	}
+	for _, s := range open { // those that stand as they stood
+		if !bulk || !s.Follow.LookAgain.After(began) {
+			visit(s, nil)
+		}
+	}
+	for _, s := range due {
+		visit(s, nil)
+	}
+	return g.Wait()
+}
+
+func pullKey(repo string, number int) string { return fmt.Sprint(repo, "#", number) }
+
+// followedSince is when the last pass over this forge that saw everything began.
+func (e *Engine) followedSince(ctx context.Context, key string) time.Time {
+	text, _, err := e.store.Memo(ctx, key)
+	if err != nil {
+		return time.Time{}
+	}
+	at, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return time.Time{}
+	}
+	return at
+}
+
+// quiet says that nothing about a pull request is new, and that nothing is due on it by time alone.
+func quiet(s stop, pull forge.Pull, now time.Time) bool {
+	f := s.Follow
+	return pull.State == forge.StateOpen && pull.HeadSHA == f.Head && pull.UpdatedAt.Equal(f.Updated) && !pull.Conflicts &&
+		(pull.CI == "" || string(pull.CI) == f.CI || pull.CI == forge.CheckFailed && f.CI == "before") && f.LookAgain.After(now)
+}
+
+// stopAt takes one target's lease and attends to its pull request.
+func (e *Engine) stopAt(ctx context.Context, s stop, pull *forge.Pull) error {
+	h := &hold{engine: e, target: s.ID}
+	defer h.release(ctx)
+	if held, err := h.take(ctx); err != nil || !held {
+		return err // whoever has it looks
+	}
+	t, err := e.store.Target(ctx, s.ID)
+	if err != nil || t.State != s.State || t.PullNumber != s.PullNumber {
+		return err
+	}
+	row, c, err := e.campaign(ctx, t.Campaign)
+	if err != nil {
+		return err
+	}
+	if t.State == fleet.Merged {
+		return e.watch(ctx, h, row, c, t, s.repo)
+	}
+	return e.attend(ctx, h, row, c, t, s.repo, pull)
+}
+
+// troubles gathers what a forge refused during a pass, and tells the campaign of the first.
+type troubles struct {
+	engine *Engine
+	forge  string
+	mu     sync.Mutex
+	n      int
+}
+
+func (t *troubles) none() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.n == 0
+}
+
+// note takes a forge's error and returns any other, which ends the pass.
+func (t *troubles) note(ctx context.Context, campaign string, err error) error {
+	switch fleet.CodeOf(err) {
+	case fleet.CodeDatabase, fleet.CodeInternal:
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.n++
+	if t.n > 1 || ctx.Err() != nil {
+		return nil
+	}
+	return t.engine.say(ctx, campaign, t.forge, err)
+}
+
+// say records a forge's error once for as long as it stays the same.
+func (e *Engine) say(ctx context.Context, campaign, forgeName string, err error) error {
+	text := err.Error()
+	e.mu.Lock()
+	same := e.said[forgeName] == text
+	e.said[forgeName] = text
+	e.mu.Unlock()
+	if same {
+		return nil
+	}
+	return e.store.Tx(ctx, func(tx *store.Tx) error {
+		return tx.Record(ctx, store.Event{Campaign: campaign, Kind: "note", Actor: e.cfg.Actor, Reason: fleet.CodeOf(err), Message: "the forge " + forgeName + " could not be followed, and is asked again: " + text})
+	})
+}
+
+// letGo gives ready targets that waited for their owner's time their place, when there is one now.
+func (e *Engine) letGo(ctx context.Context, campaigns []string) error {
+	for _, name := range campaigns {
+		held, err := e.store.Held(ctx, name)
+		if err != nil {
+			return err
+		}
+		for _, t := range held {
+			if err := e.store.Tx(ctx, func(tx *store.Tx) error {
+				why, err := e.admit(ctx, tx, t.Target)
+				if err != nil || why != "" {
+					return err
+				}
+				return tx.Wake(ctx, store.Job{Target: t.ID, Campaign: t.Campaign, Lane: store.LaneSteps})
+			}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// admit takes a place for a ready target's pull request, or says what it waits for.
+func (e *Engine) admit(ctx context.Context, tx *store.Tx, t fleet.Target) (held string, err error) {
+	rules := e.owner(t.Owner)
+	if open, next, why := rules.Window(e.store.Now()); !open {
+		return why + until(next), nil
+	}
+	return tx.TakeSlot(ctx, t, rules.Limits)
+}
+
+func until(next time.Time) string {
+	if next.IsZero() {
+		return ""
+	}
+	return ", until " + next.Format("2006-01-02 15:04 MST")
+}
+
+// OwnerRules is what an owner's time allows. Its zero value allows everything at any time.
+type OwnerRules struct {
+	Limits store.SlotLimits
+	// When says whether the owner may be disturbed now; if not, why, and from when. nil is always.
+	When func(now time.Time) (open bool, next time.Time, why string)
+	// Merge narrows the campaign's policy: never or approved. "" leaves it.
+	Merge string
+}
+
+// Window is When, or always.
+func (r OwnerRules) Window(now time.Time) (bool, time.Time, string) {
+	if r.When == nil {
+		return true, time.Time{}, ""
+	}
+	return r.When(now)
+}
+
+func (e *Engine) owner(name string) OwnerRules {
+	if e.cfg.Owners == nil {
+		return OwnerRules{}
+	}
+	return e.cfg.Owners(name)
+}

@@ -1,0 +1,108 @@
+package ops
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"gaggle/internal/engine"
+	"gaggle/internal/fleet"
+	"gaggle/internal/store"
+)
+
+// FollowInput says which campaigns' pull requests are followed.
+type FollowInput struct {
+	Campaigns []string      `json:"campaigns,omitempty"` // none: all that are not over
+	Every     time.Duration `json:"every,omitempty"`     // between two looks. Defaults to FollowEvery
+	Once      bool          `json:"once,omitempty"`      // look once, do what is to be done, and stop
+	Parallel  int           `json:"parallel,omitempty"`  // attempts at once; 0 for one a processor
+}
+
+// Validate checks the input.
+func (in FollowInput) Validate() error {
+	if in.Every != 0 && in.Every < time.Second {
+		return &fleet.Error{Code: fleet.CodeInvalid, Message: "--every is at least one second"}
+	}
+	if in.Parallel < 0 {
+		return &fleet.Error{Code: fleet.CodeInvalid, Message: "--parallel takes a positive number"}
+	}
+	return nil
+}
+
+// Follow takes open pull requests to their end: it answers CI and reviewers, merges by the campaigns' policy, opens the next
+// waves, and returns when every target rests. It may be stopped and started at any time.
+func (o *Ops) Follow(ctx context.Context, in FollowInput, progress func(store.Event)) (*RunOutput, error) {
+	if err := in.Validate(); err != nil {
+		return nil, err
+	}
+	names, err := o.followed(ctx, in.Campaigns)
+	if err != nil {
+		return nil, err
+	}
+	out := &RunOutput{Status: Status{Campaigns: []CampaignStatus{}}, Waits: []engine.Pause{}}
+	if len(names) == 0 {
+		return out, nil
+	}
+	e, err := o.engine(ctx, in.Parallel, true)
+	if err != nil {
+		return nil, err
+	}
+	var one sync.Mutex // events of several campaigns come at once
+	var stops []func() error
+	for _, name := range names {
+		after, err := o.store.LastSeq(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		stops = append(stops, o.tail(ctx, name, after, func(e store.Event) {
+			if progress != nil {
+				one.Lock()
+				defer one.Unlock()
+				progress(e)
+			}
+		}))
+	}
+	if in.Once {
+		out.Waits, err = e.Run(ctx, names)
+	} else {
+		out.Waits, err = e.Follow(ctx, names, cmp.Or(in.Every, FollowEvery))
+	}
+	for _, stop := range stops {
+		if tailErr := stop(); err == nil {
+			err = tailErr
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		status, err := o.Status(ctx, StatusInput{Campaign: name})
+		if err != nil {
+			return nil, err
+		}
+		out.Status.Campaigns = append(out.Status.Campaigns, status.Campaigns...)
+	}
+	return out, nil
+}
+
+// followed are the campaigns that are meant.
+func (o *Ops) followed(ctx context.Context, names []string) ([]string, error) {
+	if len(names) > 0 {
+		var all error
+		for _, name := range names {
+			_, err := o.campaign(ctx, name)
+			all = errors.Join(all, err)
+		}
+		return slices.Compact(slices.Sorted(slices.Values(names))), all
+	}
+	rows, err := o.store.Campaigns(ctx)
+	for _, row := range rows {
+		if row.State == fleet.CampaignActive || row.State == fleet.CampaignPaused {
+			names = append(names, row.Name)
+		}
+	}
+	return names, err
+}

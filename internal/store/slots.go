@@ -1,0 +1,101 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"gaggle/internal/fleet"
+)
+
+// SlotLimits bounds the pull requests that are open at once over all campaigns; 0 is no limit.
+type SlotLimits struct {
+	PerOwner      int
+	PerRepository int
+}
+
+// TakeSlot gives a ready target its place among the pull requests that may be open at once, or says why it has to wait. A
+// target that has a place keeps it. Targets of campaigns with a higher priority that wait for the same owner or
+// repository go first.
+func (tx *Tx) TakeSlot(ctx context.Context, t fleet.Target, limits SlotLimits) (held string, err error) {
+	if limits.PerOwner > 0 || limits.PerRepository > 0 {
+		if tx.shared { // counting and taking are one step
+			if _, err := tx.exec(ctx, "SELECT pg_advisory_xact_lock(CAST(? AS BIGINT))", int64(0x736c_6f74)); err != nil {
+				return "", err
+			}
+		}
+		if mine, _, err := one(ctx, tx, scanInt, "SELECT slot FROM targets WHERE id = ?", t.ID); err != nil || mine == 1 {
+			return "", err
+		}
+		for _, l := range []struct {
+			column, value, who string
+			most               int
+		}{{"owner", t.Owner, t.Owner, limits.PerOwner}, {"repository", t.Repository, "repository " + t.Repository, limits.PerRepository}} {
+			if l.most <= 0 || l.value == "" {
+				continue
+			}
+			open, _, err := one(ctx, tx, scanInt, "SELECT COUNT(*) FROM targets WHERE slot = 1 AND "+l.column+" = ?", l.value)
+			if err != nil {
+				return "", err
+			}
+			first, _, err := one(ctx, tx, scanInt, "SELECT COUNT(*) FROM targets t JOIN campaigns c ON c.name = t.campaign WHERE t.held <> '' AND t.id <> ? AND c.state = 'active' AND t."+l.column+
+				" = ? AND c.priority > (SELECT priority FROM campaigns WHERE name = ?)", t.ID, l.value, t.Campaign)
+			if err != nil {
+				return "", err
+			}
+			switch {
+			case open >= int64(l.most):
+				return fmt.Sprintf("%s has %d open pull requests, the limit is %d", l.who, open, l.most), nil
+			case open+first >= int64(l.most):
+				return fmt.Sprintf("%s has room for %d more pull requests, and campaigns of a higher priority wait with %d", l.who, int64(l.most)-open, first), nil
+			}
+		}
+	}
+	_, err = tx.exec(ctx, "UPDATE targets SET slot = 1, held = '' WHERE id = ?", t.ID)
+	return "", err
+}
+
+// Hold notes why a ready target waits, and returns whether that is news.
+func (tx *Tx) Hold(ctx context.Context, target int64, why string) (bool, error) {
+	n, err := tx.exec(ctx, "UPDATE targets SET held = ? WHERE id = ? AND state = ? AND held <> ?", why, target, string(fleet.Ready), why)
+	return n > 0, err
+}
+
+// Held is a ready target that waits although its wave is open, and why.
+type Held struct {
+	fleet.Target
+	Why      string
+	Priority int
+}
+
+// Held lists what waits, all campaigns together or one, in the order in which it may go on: campaigns of a high priority first.
+func (s *Store) Held(ctx context.Context, campaign string) ([]Held, error) {
+	where, args := "", []any{}
+	if campaign != "" {
+		where, args = " AND campaign = ?", append(args, campaign)
+	}
+	type row struct {
+		id       int64
+		why      string
+		priority int
+	}
+	list, err := collect(ctx, s.reader, func(r rows) (h row, err error) { err = r.Scan(&h.id, &h.why, &h.priority); return h, err },
+		"SELECT t.id, t.held, c.priority FROM targets t JOIN campaigns c ON c.name = t.campaign WHERE t.held <> '' AND t.state = 'ready'"+where+" ORDER BY c.priority DESC, t.wave, t.id", args...)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Held, 0, len(list))
+	for _, h := range list {
+		t, err := s.Target(ctx, h.id)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, Held{t, h.why, h.priority})
+	}
+	return all, nil
+}
+
+// HeldCount is how many ready targets of the campaign wait although their waves are open.
+func (s *Store) HeldCount(ctx context.Context, campaign string) (int, error) {
+	n, _, err := one(ctx, s.reader, scanInt, "SELECT COUNT(*) FROM targets WHERE campaign = ? AND held <> '' AND state = 'ready'", campaign)
+	return int(n), err
+}
