@@ -136,9 +136,15 @@ func (v *visit) observe(ctx context.Context) error {
 		}
 	}
 	v.f.Touched = touched
+	if !v.pull.Queued {
+		v.f.MergedBy = "" // a merge that was tried came to nothing
+	}
 	if v.pull.Conflicts && !touched && v.f.HandsOff == "" && v.e.cfg.Conflicts != nil {
-		var err error
-		if v.pull.Conflicts, err = v.e.cfg.Conflicts(ctx, v.repo, v.pull.HeadSHA); err != nil {
+		diff, err := v.e.store.GetRecord(ctx, v.t.DiffKey)
+		if err != nil {
+			return err
+		}
+		if v.pull.Conflicts, err = v.e.cfg.Conflicts(ctx, v.repo, diff); err != nil {
 			return err
 		}
 	}
@@ -375,21 +381,25 @@ func (v *visit) merge(ctx context.Context, why string) error {
 	if len(v.f.Approvals) > 0 {
 		by = "approved"
 	}
+	// Who merges is written down first: afterwards nobody could tell.
+	v.f.MergedBy = by
+	if err := v.e.record(ctx, v.t.ID, func(ctx context.Context, tx *store.Tx) error { return tx.SaveFollow(ctx, v.f) }); err != nil {
+		return err
+	}
 	err := v.host.Merge(ctx, v.repo, v.t.PullNumber, forge.MergeSpec{Method: forge.Method(v.c.Merge.Method), ExpectHead: v.t.HeadCommit})
 	switch code := fleet.CodeOf(err); {
 	case err == nil:
 	case errors.Is(err, forge.ErrQueued):
-		v.f.MergedBy = by
 		return v.save(ctx, "handed to the forge to merge: "+why)
 	case code == fleet.CodeMergeConflict:
-		v.pull.Conflicts = true
+		v.f.MergedBy = ""
 		return v.begin(ctx, fleet.Revision{Kind: fleet.ReviseBase}, "the base moved in the way of the change")
 	case code == fleet.CodeConflict, forge.Passing(err), ctx.Err() != nil:
 		return err // the next pass sees what became of it
 	default:
+		v.f.MergedBy = ""
 		return v.ask(ctx, "merge: "+err.Error(), "it could not be merged: "+err.Error())
 	}
-	v.f.MergedBy = by
 	got, err := v.host.Get(ctx, v.repo, v.t.PullNumber)
 	if err != nil || got.State != forge.StateMerged {
 		return err // the next pass sees it

@@ -44,9 +44,9 @@ type Config struct {
 	// Reverted looks on the default branch, after a commit, for one whose message holds one of the signs; "" when there is
 	// none. Defaults to not looking.
 	Reverted func(ctx context.Context, repo fleet.Repository, after string, signs ...string) (string, error)
-	// Conflicts says whether a commit cannot be merged into the default branch. Forges say so while they have not found out
-	// yet, too. Defaults to believing the forge.
-	Conflicts func(ctx context.Context, repo fleet.Repository, commit string) (bool, error)
+	// Conflicts says whether a diff can no longer be merged into the default branch. Forges say so while they have not found
+	// out yet, too. Defaults to believing the forge.
+	Conflicts func(ctx context.Context, repo fleet.Repository, diff []byte) (bool, error)
 	// Clean removes secrets from what came from a forge. Defaults to leaving texts as they are.
 	Clean func(text string) string
 	// Actor is written into events for what the engine does by itself. Defaults to "gaggle".

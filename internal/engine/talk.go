@@ -12,7 +12,6 @@ import (
 	"gaggle/internal/fleet"
 	"gaggle/internal/forge"
 	"gaggle/internal/policy"
-	"gaggle/internal/store"
 )
 
 // marker begins the last line of every comment of Gaggle's: what it is, for machines, and so that it is written once.
@@ -239,11 +238,6 @@ func said(remarks ...forge.Remark) []fleet.Said {
 		all = append(all, fleet.Said{ID: r.ID, Author: agent.Printable(r.Author, 100), Body: agent.Printable(clipLine(r.Body, 160), 200)})
 	}
 	return all
-}
-
-// note records something about a target.
-func (v *visit) note(ctx context.Context, tx *store.Tx, text string) error {
-	return tx.Record(ctx, store.Event{Campaign: v.t.Campaign, Target: v.t.ID, Component: v.t.Component, Kind: "note", Actor: v.e.cfg.Actor, Message: text})
 }
 
 func orWord(s, other string) string {

@@ -46,7 +46,7 @@ func memoryKey(slug string, number int) string {
 }
 
 // remember takes in what the server says of a pull request. It says "not mergeable" also while it finds out, so that
-// becomes a conflict only when it says so for some time.
+// becomes a conflict only when it says so for some time, or was found so: a process that looks just once would never know.
 func (f *Forge) remember(key string, p *sdk.PullRequest, ci forge.CheckState) (conflicts bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -57,6 +57,7 @@ func (f *Forge) remember(key string, p *sdk.PullRequest, ci forge.CheckState) (c
 	now := f.now()
 	m := f.memories[key]
 	refuses := !p.Mergeable && !p.Draft && cutDraft(p.Title) == p.Title
+	first := m.head == ""
 	if m.head != p.Head.Sha {
 		m = memory{headSeen: now}
 	}
@@ -64,7 +65,7 @@ func (f *Forge) remember(key string, p *sdk.PullRequest, ci forge.CheckState) (c
 		m.refused = now
 	}
 	m.head, m.base, m.refuses, m.read = p.Head.Sha, p.Base.Sha, refuses, now
-	m.clash = refuses && now.Sub(m.refused) >= settling
+	m.clash = refuses && (first || now.Sub(m.refused) >= settling)
 	if ci != "" {
 		m.ci = ci
 	}
