@@ -120,7 +120,7 @@ func (l *Limiter) learn(h http.Header) {
 		return 0, false
 	}
 	remaining, ok := number("X-RateLimit-Remaining", "RateLimit-Remaining")
-	reset, ok2 := number("X-RateLimit-Reset", "RateLimit-Reset")
+	reset, ok2 := number("X-RateLimit-Reset", "RateLimit-Reset", "X-RateLimit-Interval-Seconds")
 	if !ok || !ok2 {
 		return
 	}

@@ -134,6 +134,12 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		defer resp.Body.Close()
 		return nil, t.refusal(req, resp)
 	}
+	if write && own && (resp.StatusCode == http.StatusMovedPermanently || resp.StatusCode == http.StatusFound) {
+		// A host says so of a repository that was renamed, and the client would go on with a GET.
+		if to, err := resp.Location(); err == nil && to.Scheme == t.cfg.Base.Scheme && to.Host == t.cfg.Base.Host {
+			resp.StatusCode, resp.Status = http.StatusPermanentRedirect, "308 Permanent Redirect"
+		}
+	}
 	return t.cache.keep(out, resp)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -143,6 +144,46 @@ func TestLimits(t *testing.T) {
 		t.Error(err)
 	}
 	waits("after a reply that asks for a pause", get(), 30*time.Second)
+	now = now.Add(time.Hour)
+	refuse.Del("Retry-After")
+	refuse.Del("X-RateLimit-Reset")
+	refuse.Set("X-RateLimit-Remaining", "2")
+	refuse.Set("X-RateLimit-Interval-Seconds", "5")
+	if err := get(); err != nil {
+		t.Error(err)
+	}
+	waits("until there are new tokens", get(), 5*time.Second)
+}
+
+// A host that has moved a repository says 301 also to what changes something, which must not become a mere question.
+func TestMoved(t *testing.T) {
+	var got []string
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = append(got, "elsewhere:"+r.Method)
+		_, _ = w.Write([]byte(`{}`))
+	}))
+	t.Cleanup(elsewhere.Close)
+	tr, at := client(t, transport.Limits{}, nil, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		got = append(got, r.Method+r.URL.Path+string(body))
+		switch r.URL.Path {
+		case "/old":
+			http.Redirect(w, r, "/new", http.StatusMovedPermanently)
+		case "/away":
+			http.Redirect(w, r, elsewhere.URL+"/x", http.StatusFound)
+		}
+	})
+	for _, method := range []string{"GET", "POST", "PUT", "DELETE"} {
+		if _, err := tr.JSON(t.Context(), method, at+"/old", 1, nil); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := tr.JSON(t.Context(), "POST", at+"/away", 1, nil); err != nil {
+		t.Error(err)
+	}
+	if want := "[GET/old1 GET/new POST/old1 POST/new1 PUT/old1 PUT/new1 DELETE/old1 DELETE/new1 POST/away1 elsewhere:GET]"; fmt.Sprint(got) != want {
+		t.Errorf("%v, want %s", got, want)
+	}
 }
 
 func TestFailures(t *testing.T) {
