@@ -36,12 +36,12 @@ type Harness struct {
 	Reruns func(t *testing.T, commit, name string) int
 	// Say has a person say something of a pull request. Nil: this host's people cannot be played.
 	Say func(t *testing.T, number int, r forge.Remark)
-	// Drain has the host merge what is queued and can be merged, and throw out what cannot. For ExerciseQueue only.
-	Drain func(t *testing.T)
 	// TellsConflicts says that pull requests tell their conflicts, a while after a branch moved.
 	TellsConflicts bool
 	// MostBody is how many characters of a body the host takes, which forge.Clip cuts it at; 0 for any number.
 	MostBody int
+	// NoLabels says that the host's pull requests have none.
+	NoLabels bool
 
 	// Transient reports whether a failure is worth a retry. Nil: no call may fail that way.
 	Transient func(error) bool

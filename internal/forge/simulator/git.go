@@ -16,7 +16,7 @@ func (s *server) git(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
-	slug, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), ".git/")
+	slug, rest, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/"), "scm/"), ".git/")
 	if project, path, ok := strings.Cut(strings.TrimPrefix(r.URL.Path, "/org/"), "/_git/"); ok {
 		slug, rest, _ = strings.Cut(path, "/")
 		slug = project + "/" + slug
