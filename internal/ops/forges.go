@@ -20,6 +20,7 @@ import (
 
 	"gaggle/internal/fleet"
 	"gaggle/internal/forge"
+	"gaggle/internal/forge/bitbucket"
 	"gaggle/internal/forge/gitea"
 	"gaggle/internal/forge/github"
 	"gaggle/internal/forge/gitlab"
@@ -27,8 +28,8 @@ import (
 
 // ForgeConfig is one code host, as forges.yaml has it.
 type ForgeConfig struct {
-	Kind      string   `yaml:"kind"`      // github, gitlab, gitea
-	URL       string   `yaml:"url"`       // of the site; github and gitlab default to the public one
+	Kind      string   `yaml:"kind"`      // github, gitlab, gitea, bitbucket, bitbucket-dc
+	URL       string   `yaml:"url"`       // of the site; github, gitlab and bitbucket default to the public one
 	TokenEnv  string   `yaml:"tokenEnv"`  // environment variable that holds the token
 	TokenFile string   `yaml:"tokenFile"` // file that holds it, for its owner's eyes only; relative to the data folder
 	App       ForgeApp `yaml:"app"`       // github: an App instead of a token
@@ -46,8 +47,8 @@ type ForgeApp struct {
 // Forges are the code hosts by name.
 type Forges map[string]ForgeConfig
 
-// ReadForges reads DATA/forges.yaml, and adds what GITHUB_TOKEN (and GITHUB_URL), GITLAB_TOKEN (and GITLAB_URL) and GITEA_TOKEN with
-// GITEA_URL name, as github, gitlab and gitea. The file wins.
+// ReadForges reads DATA/forges.yaml, and adds what GITHUB_TOKEN (and GITHUB_URL), GITLAB_TOKEN (and GITLAB_URL), GITEA_TOKEN with
+// GITEA_URL, and BITBUCKET_TOKEN name, as github, gitlab, gitea and bitbucket; with BITBUCKET_URL, as bitbucket-dc. The file wins.
 func ReadForges(env func(string) string, data string) (Forges, error) {
 	all := Forges{}
 	file := filepath.Join(data, "forges.yaml")
@@ -64,9 +65,12 @@ func ReadForges(env func(string) string, data string) (Forges, error) {
 		}
 		maps.Copy(all, in.Forges)
 	}
-	for _, kind := range []string{"github", "gitlab", "gitea"} {
+	for _, kind := range []string{"github", "gitlab", "gitea", "bitbucket"} {
 		prefix := strings.ToUpper(kind)
 		at := env(prefix + "_URL")
+		if kind == "bitbucket" && at != "" && strings.TrimRight(at, "/") != "https://bitbucket.org" {
+			kind = "bitbucket-dc"
+		}
 		if _, named := all[kind]; !named && env(prefix+"_TOKEN") != "" && (at != "" || kind != "gitea") {
 			all[kind] = ForgeConfig{Kind: kind, URL: at, TokenEnv: prefix + "_TOKEN"}
 		}
@@ -78,7 +82,7 @@ func ReadForges(env func(string) string, data string) (Forges, error) {
 		if name == "local" || name == "" || strings.ContainsAny(name, ":/ ") {
 			return nil, invalid("has a name that cannot be used", "a word such as github; the built-in forge is called local")
 		}
-		c.URL = cmp.Or(c.URL, map[string]string{"github": "https://github.com", "gitlab": "https://gitlab.com"}[c.Kind])
+		c.URL = cmp.Or(c.URL, map[string]string{"github": "https://github.com", "gitlab": "https://gitlab.com", "bitbucket": "https://bitbucket.org"}[c.Kind])
 		c.URL = strings.TrimRight(c.URL, "/")
 		under := func(path string) string {
 			if path == "" || filepath.IsAbs(path) {
@@ -87,8 +91,8 @@ func ReadForges(env func(string) string, data string) (Forges, error) {
 			return filepath.Join(data, path)
 		}
 		switch {
-		case !slices.Contains([]string{"github", "gitlab", "gitea"}, c.Kind):
-			return nil, invalid("is of no known kind", "kind: github, gitlab or gitea (also for Forgejo)")
+		case !slices.Contains([]string{"github", "gitlab", "gitea", "bitbucket", "bitbucket-dc"}, c.Kind):
+			return nil, invalid("is of no known kind", "kind: github, gitlab, gitea (also for Forgejo), bitbucket (Cloud) or bitbucket-dc (Data Center)")
 		case c.URL == "":
 			return nil, invalid("has no url", "url: https://git.example.com")
 		case c.App.ID != 0 && c.Kind != "github":
@@ -121,6 +125,9 @@ func (f Forges) secrets(ctx context.Context) []string {
 		if c.App.ID == 0 && c.credential != nil {
 			if s, err := c.credential(ctx); err == nil {
 				all = append(all, s.Reveal())
+				if _, token, ok := strings.Cut(s.Reveal(), ":"); ok && token != "" { // Bitbucket's email:token
+					all = append(all, token)
+				}
 			}
 		}
 	}
@@ -147,6 +154,10 @@ func (c ForgeConfig) driver() (forge.Forge, error) {
 		return github.New(github.Config{URL: c.URL, Credential: c.credential})
 	case "gitlab":
 		return gitlab.New(gitlab.Config{URL: c.URL, Credential: c.credential})
+	case "bitbucket":
+		return bitbucket.NewCloud(bitbucket.CloudConfig{URL: c.URL, Credential: c.credential})
+	case "bitbucket-dc":
+		return bitbucket.NewDataCenter(bitbucket.DataCenterConfig{URL: c.URL, Credential: c.credential})
 	}
 	return gitea.New(gitea.Config{URL: c.URL, Credential: c.credential})
 }
@@ -158,7 +169,7 @@ func (o *Ops) forgeNamed(name string) (forge.Forge, error) {
 	}
 	c, ok := o.cfg.Forges.named(name)
 	if !ok {
-		return nil, &fleet.Error{Code: fleet.CodeUnsupported, Message: fmt.Sprintf("there is no forge %q", name), Hint: "the built-in one is called local; set GITHUB_TOKEN, GITLAB_TOKEN, or GITEA_TOKEN and GITEA_URL, or name it in forges.yaml in the data folder"}
+		return nil, &fleet.Error{Code: fleet.CodeUnsupported, Message: fmt.Sprintf("there is no forge %q", name), Hint: "the built-in one is called local; set GITHUB_TOKEN, GITLAB_TOKEN, BITBUCKET_TOKEN, or GITEA_TOKEN and GITEA_URL, or name it in forges.yaml in the data folder"}
 	}
 	o.drivers.Lock()
 	defer o.drivers.Unlock()
@@ -184,6 +195,15 @@ func (o *Ops) gitCredential(ctx context.Context, raw string) (user, secret strin
 	c, ok := o.cfg.Forges.named(u.Host)
 	if site, err := url.Parse(c.URL); !ok || err != nil || site.Scheme != u.Scheme {
 		return o.person(ctx, raw)
+	}
+	d, err := o.forgeNamed(u.Host)
+	if err != nil {
+		return "", "", err
+	}
+	if signs, ok := d.(interface { // Bitbucket has names of its own, by the kind of token
+		GitLogin(ctx context.Context) (user, secret string, err error)
+	}); ok {
+		return signs.GitLogin(ctx)
 	}
 	token, err := c.credential(ctx)
 	if err != nil {
@@ -225,7 +245,7 @@ func (o *Ops) forgeSource(from string) (name string, scope forge.Scope, ok bool,
 		}
 	}
 	if err != nil {
-		return "", scope, true, &fleet.Error{Code: fleet.CodeInvalid, Message: "the source " + from + " cannot be used", Hint: "such as github:acme or gitlab:group/sub?archived&forks&topic=go&visibility=public&maxSize=500 (megabytes)", Err: err}
+		return "", scope, true, &fleet.Error{Code: fleet.CodeInvalid, Message: "the source " + from + " cannot be used", Hint: "such as github:acme, bitbucket:workspace/PROJECT or gitlab:group/sub?archived&forks&topic=go&visibility=public&maxSize=500 (megabytes)", Err: err}
 	}
 	return name, scope, true, nil
 }
@@ -263,7 +283,7 @@ func (o *Ops) heads(ctx context.Context, sources []string) map[string]fleet.Repo
 		if !ok || err != nil {
 			continue
 		}
-		if c, _ := o.cfg.Forges.named(name); c.Kind != "github" {
+		if c, _ := o.cfg.Forges.named(name); c.Kind != "github" && c.Kind != "bitbucket" {
 			continue // their lists have no heads
 		}
 		repos, err := o.discoverForge(ctx, name, scope)

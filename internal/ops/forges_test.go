@@ -11,9 +11,12 @@ import (
 	"gaggle/internal/ops"
 )
 
-func openWith(t *testing.T, env map[string]string) (*ops.Ops, ops.Forges) {
+func openWithFile(t *testing.T, file string, env map[string]string) (*ops.Ops, ops.Forges) {
 	t.Helper()
 	data := t.TempDir()
+	if err := os.WriteFile(filepath.Join(data, "forges.yaml"), []byte(file), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	forges, err := ops.ReadForges(func(k string) string { return env[k] }, data)
 	if err != nil {
 		t.Fatal(err)
@@ -30,6 +33,7 @@ func openWith(t *testing.T, env map[string]string) (*ops.Ops, ops.Forges) {
 func TestForgesAsSources(t *testing.T) {
 	for kind, serve := range map[string]func(testing.TB, *simulator.Host) string{
 		"github": func(t testing.TB, h *simulator.Host) string { return simulator.GitHub(t, h, nil) }, "gitlab": simulator.GitLab, "gitea": simulator.Gitea,
+		"bitbucket": func(t testing.TB, h *simulator.Host) string { return simulator.BitbucketCloud(t, h, nil) }, "bitbucket-dc": func(t testing.TB, h *simulator.Host) string { return simulator.BitbucketDC(t, h, nil) },
 	} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
@@ -37,9 +41,8 @@ func TestForgesAsSources(t *testing.T) {
 			h.Push(t, "main", map[string]string{"catalog-info.yaml": "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata:\n  name: billing\nspec:\n  type: service\n  owner: payments\n  lifecycle: production\n"})
 			var path string
 			host.With(simulator.Slug, func(r *simulator.Repo) { path = r.Path })
-			host.Add(simulator.Repo{Slug: "acme/old", Path: path, Archived: true})
-			upper := strings.ToUpper(kind)
-			o, forges := openWith(t, map[string]string{upper + "_TOKEN": "token", upper + "_URL": serve(t, host)})
+			host.Add(simulator.Repo{Slug: "acme/old", Path: path, Archived: true, Fork: true})
+			o, forges := openWithFile(t, "forges: {"+kind+": {kind: "+kind+", url: '"+serve(t, host)+"', tokenEnv: T}}", map[string]string{"T": "token"})
 			out, err := o.Sync(t.Context(), ops.SyncInput{From: kind + ":acme"})
 			if err != nil || out.Repositories != 1 || out.Components != 1 || len(out.Problems) != 0 {
 				t.Fatalf("%+v, %v", out, err)
@@ -51,7 +54,7 @@ func TestForgesAsSources(t *testing.T) {
 			if out, err = o.Sync(t.Context(), ops.SyncInput{}); err != nil || out.Unchanged != 1 || out.Gone != 0 {
 				t.Fatalf("%+v, %v", out, err)
 			}
-			if kind == "github" && (host.Calls("git") != git || host.Calls("")-calls != 2) {
+			if (kind == "github" || kind == "bitbucket") && (host.Calls("git") != git || host.Calls("")-calls != 2) {
 				t.Errorf("nothing new cost %d calls and %d times git", host.Calls("")-calls, host.Calls("git")-git)
 			}
 			h.Push(t, "main", map[string]string{"new.txt": "new\n"})
@@ -88,6 +91,14 @@ func TestReadForges(t *testing.T) {
 	f, err := read("forges:\n  work:\n    kind: gitlab\n    url: https://git.example.com/\n    tokenEnv: WORK\n")
 	if err != nil || len(f) != 2 || f["work"].URL != "https://git.example.com" || f["github"].URL != "https://github.com" {
 		t.Errorf("%+v, %v", f, err)
+	}
+	for _, c := range []struct{ url, kind, at string }{{"", "bitbucket", "https://bitbucket.org"}, {"https://bitbucket.org/", "bitbucket", "https://bitbucket.org"}, {"https://git.example.com/", "bitbucket-dc", "https://git.example.com"}} {
+		f, err := ops.ReadForges(func(k string) string {
+			return map[string]string{"BITBUCKET_TOKEN": "me@example.com:x", "BITBUCKET_URL": c.url}[k]
+		}, t.TempDir())
+		if err != nil || len(f) != 1 || f[c.kind].URL != c.at {
+			t.Errorf("%+v, %v", f, err)
+		}
 	}
 	for name, text := range map[string]string{
 		"no kind": "forges: {a: {url: 'https://x'}}", "a token": "forges: {a: {kind: github, token: ghp_secret}}", "no credential": "forges: {a: {kind: github}}",
