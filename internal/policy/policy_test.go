@@ -90,7 +90,7 @@ func TestEveryCodeIsDecided(t *testing.T) {
 	passing := "interrupted attempt_lost model_busy model_error judge_failed forge_error forge_rate_limit git sandbox database conflict merge_conflict"
 	lasting := "invalid not_found not_supported internal repository_gone repository_empty mirror_corrupt unsafe_tree disk_full agent_failed " +
 		"agent_missing agent_gave_up timeout memory_limit process_limit disk_limit output_limit turn_limit budget verify_failed toolchain_missing unverified guard_failed " +
-		"judge_veto forge_auth branch_taken secret_in_diff signature push_rejected protected_branch policy gate_failed machine_not_prepared"
+		"judge_veto forge_auth merge_queued branch_taken secret_in_diff signature push_rejected protected_branch policy gate_failed machine_not_prepared"
 	want := map[string]bool{}
 	for code := range strings.FieldsSeq(passing) {
 		want[code] = true

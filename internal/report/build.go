@@ -26,6 +26,21 @@ type builder struct {
 	in    Input
 	index map[int64]int // of a target in in.Targets and lives
 	lives []life
+	steps []step // of the burndown, in the order of time
+}
+
+func newBuilder(in Input) *builder {
+	b := &builder{in: in, index: make(map[int64]int, len(in.Targets)), lives: make([]life, len(in.Targets))}
+	for i := range in.Targets {
+		b.index[in.Targets[i].ID] = i
+	}
+	b.history()
+	for _, p := range in.Pulls {
+		if i, ok := b.index[p.Target]; ok {
+			b.pull(i, p)
+		}
+	}
+	return b
 }
 
 // Build reckons a report. Attempts, events and pull requests of targets that are not among Targets are left out.
@@ -33,17 +48,8 @@ func Build(in Input) Report {
 	if in.MinutesPerChange <= 0 {
 		in.MinutesPerChange = defaultMinutes
 	}
-	b := &builder{in: in, index: make(map[int64]int, len(in.Targets)), lives: make([]life, len(in.Targets))}
-	for i := range in.Targets {
-		b.index[in.Targets[i].ID] = i
-	}
-	r := Report{Campaign: in.Campaign, At: in.Now}
-	r.Burndown = b.history()
-	for _, p := range in.Pulls {
-		if i, ok := b.index[p.Target]; ok {
-			b.pull(i, p)
-		}
-	}
+	b := newBuilder(in)
+	r := Report{Campaign: in.Campaign, At: in.Now, Burndown: b.burndown()}
 	b.effort(&r)
 	b.tallies(&r)
 	b.waiting(&r)

@@ -17,8 +17,8 @@ type step struct {
 	left, merged int8
 }
 
-// history walks the events in the order of time: it fills the lives, and returns the burndown.
-func (b *builder) history() []Point {
+// history walks the events in the order of time, and fills the lives and the steps.
+func (b *builder) history() {
 	moves := make([]int32, 0, len(b.in.Events))
 	for i := range b.in.Events {
 		if _, ok := b.index[b.in.Events[i].Target]; ok && b.in.Events[i].To != "" {
@@ -62,12 +62,13 @@ func (b *builder) history() []Point {
 		}
 	}
 	slices.SortStableFunc(steps, func(x, y step) int { return cmp.Compare(x.at, y.at) })
-	return b.burndown(steps)
+	b.steps = steps
 }
 
 // burndown thins the steps out to maxPoints. What the events do not tell, the last point makes good: it is how the
 // targets stand.
-func (b *builder) burndown(steps []step) []Point {
+func (b *builder) burndown() []Point {
+	steps := b.steps
 	points := []Point{}
 	now := b.nanos(b.in.Now)
 	if len(steps) > 0 && steps[0].at < now {
