@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 
 	"gaggle/internal/fleet"
 	"gaggle/internal/forge"
@@ -20,6 +21,7 @@ type Config struct {
 	URL        string // https://dev.azure.com/ORG, https://ORG.visualstudio.com, or https://HOST/tfs/COLLECTION
 	Credential forge.Credential
 	Limiter    *transport.Limiter // shared by everything that uses the same token; defaults to one of its own
+	Now        func() time.Time   // defaults to time.Now
 	Next       http.RoundTripper  // for tests
 }
 
@@ -31,6 +33,7 @@ type Forge struct {
 	site   site
 	http   *transport.Transport
 	people *transport.Transport // Services keep identities on a host of their own; else the same as http
+	now    func() time.Time
 
 	mu       sync.Mutex
 	known    map[string]ids             // repositories by "project/name"
@@ -38,6 +41,7 @@ type Forge struct {
 	fresh    map[string]bool            // branches for which no pull request was found, by repository and branch
 	users    map[string]string          // ids by name; "": there is nobody
 	creators map[string]map[string]bool // who made the pull requests that are followed, by project
+	memories map[string]memory          // of pull requests, by the id of the repository and the number
 	self     identity
 }
 
@@ -68,7 +72,10 @@ func New(cfg Config) (*Forge, error) {
 		next.MaxIdleConnsPerHost = 32
 		cfg.Next = next
 	}
-	f := &Forge{site: at, known: map[string]ids{}, names: map[string]string{}, fresh: map[string]bool{}, users: map[string]string{}, creators: map[string]map[string]bool{}}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	f := &Forge{site: at, now: cfg.Now, memories: map[string]memory{}, known: map[string]ids{}, names: map[string]string{}, fresh: map[string]bool{}, users: map[string]string{}, creators: map[string]map[string]bool{}}
 	to := transport.Config{Base: at.url, Credential: cfg.Credential, Limiter: cfg.Limiter, Next: door{cfg.Next}, Sign: sign}
 	if f.http, err = transport.New(to); err != nil {
 		return nil, err

@@ -26,12 +26,6 @@ func harness(t *testing.T, seed uint64, faults simulator.Faults, seen func(simul
 	}
 	project, name, _ := strings.Cut(simulator.Slug, "/")
 	h.Forge, h.Repo.URL, h.MostBody = f, url+"/"+project+"/_git/"+name, azure.MostBody
-	h.Reruns = func(_ *testing.T, _, name string) int {
-		if name != "test" {
-			return 0 // only this one is run again
-		}
-		return host.Calls("PATCH /org/{project}/_apis/build/builds/{build}")
-	}
 	if faults != (simulator.Faults{}) {
 		h.Transient = forge.Passing
 	}
@@ -78,29 +72,48 @@ func TestCalls(t *testing.T) {
 	if calls := host.Calls(""); calls > 2*n+1 { // and one for the reviewer
 		t.Errorf("%d calls opened %d pull requests", calls, n)
 	}
-	follow := func(f *azure.Forge, since time.Time) (numbers []int, calls int) {
+	now := time.Now()
+	f, err := azure.New(azure.Config{URL: urlOf(h.Repo.URL), Credential: forge.Fixed("token"), Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	follow := func(since time.Time) (pulls map[int]forge.Pull, calls int) {
 		before := host.Calls("")
+		pulls = map[int]forge.Pull{}
 		for p, err := range f.Follow(t.Context(), refs, since) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			numbers = append(numbers, p.Number)
+			pulls[p.Number] = p
 		}
-		return numbers, host.Calls("") - before
+		return pulls, host.Calls("") - before
 	}
-	if numbers, calls := follow(f, time.Now()); len(numbers) != n || calls != 1+n/5 { // pages of five, and who asks
-		t.Errorf("%d calls saw %v", calls, numbers)
+	const pages, checks = n / 5, 3 // those of one pull request
+	if pulls, calls := follow(time.Time{}); len(pulls) != n || calls != 1+pages+n*checks {
+		t.Errorf("at first %d calls saw %d", calls, len(pulls))
+	}
+	now = now.Add(10 * time.Minute) // a head without checks gets none any more
+	unchanged := pages + 1 + checks // the builds, and one of the rest
+	before, calls := follow(time.Now())
+	if len(before) != n || calls != unchanged {
+		t.Errorf("%d calls saw %d", calls, len(before))
+	}
+	host.Report(simulator.Slug, simulator.Check{Commit: before[7].HeadSHA, Name: "test", State: "failure"})
+	host.Say(simulator.Slug, 9, simulator.Comment{Author: "ann", At: time.Now().Add(time.Minute), Verdict: "approved"})
+	after, calls := follow(time.Now())
+	if calls > unchanged+2*checks || after[7].CI != forge.CheckFailed || !after[9].UpdatedAt.After(before[9].UpdatedAt) || !after[8].UpdatedAt.Equal(before[8].UpdatedAt) || after[8].CI != forge.CheckNone {
+		t.Errorf("after a build and a vote %d calls saw %+v", calls, after)
 	}
 	if err := f.Close(t.Context(), h.Repo, refs[3].Number, ""); err != nil {
 		t.Fatal(err)
 	}
 	// The list ends with an empty page, for one of them is not in it.
-	if numbers, calls := follow(f, time.Now()); len(numbers) != n || numbers[n-1] != refs[3].Number || calls != n/5+1+1 {
-		t.Errorf("after one was closed %d calls saw %v", calls, numbers)
+	if pulls, calls := follow(time.Now().Add(time.Hour)); len(pulls) != n || pulls[refs[3].Number].State != forge.StateClosed || calls != unchanged+2 {
+		t.Errorf("after one was closed %d calls saw %d", calls, len(pulls))
 	}
 	host.Rename(simulator.Slug, "other/invoices")
-	if numbers, calls := follow(f, time.Now()); len(numbers) != n || calls > n+3 {
-		t.Errorf("after the transfer %d calls saw %v", calls, numbers)
+	if pulls, _ := follow(time.Now()); len(pulls) != n {
+		t.Errorf("after the transfer %d were seen", len(pulls))
 	}
 }
 

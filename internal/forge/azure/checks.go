@@ -65,13 +65,18 @@ func (f *Forge) Checks(ctx context.Context, repo fleet.Repository, commit string
 	if err != nil {
 		return nil, err
 	}
-	var statuses values[status]
-	if err := f.on(ctx, repo, http.MethodGet, "/commits/"+url.PathEscape(commit)+"/statuses", url.Values{"latestOnly": {"true"}, "top": {"1000"}}, nil, &statuses); err != nil {
-		return nil, missing(repo, err, fleet.Errorf(fleet.CodeNotFound, "repository %s has no commit %s", repo.Name, commit))
-	}
 	n, err := f.headOf(ctx, repo, commit)
 	if err != nil {
 		return nil, err
+	}
+	return f.checks(ctx, repo, at, n, commit)
+}
+
+// checks are those of a commit that is the head of a pull request, or of none where its number is 0.
+func (f *Forge) checks(ctx context.Context, repo fleet.Repository, at ids, n int, commit string) ([]forge.Check, error) {
+	var statuses values[status]
+	if err := f.on(ctx, repo, http.MethodGet, "/commits/"+url.PathEscape(commit)+"/statuses", url.Values{"latestOnly": {"true"}, "top": {"1000"}}, nil, &statuses); err != nil {
+		return nil, missing(repo, err, fleet.Errorf(fleet.CodeNotFound, "repository %s has no commit %s", repo.Name, commit))
 	}
 	var all []forge.Check
 	if n != 0 {
@@ -194,6 +199,7 @@ func (s status) check() (forge.Check, bool) {
 
 type build struct {
 	ID         int    `json:"id"`
+	Branch     string `json:"sourceBranch"` // refs/pull/N/merge for a policy's
 	Result     string `json:"result"`
 	Repository struct {
 		ID string `json:"id"`

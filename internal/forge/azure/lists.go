@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode"
 
 	"gaggle/internal/fleet"
@@ -121,115 +120,6 @@ func (f *Forge) byProject(ctx context.Context, project string, q url.Values) ite
 	return paged[*pullRequest](q, func(q url.Values, out any) error {
 		return f.call(ctx, http.MethodGet, "/"+url.PathEscape(project)+"/_apis/git/pullrequests", q, nil, out)
 	})
-}
-
-// Follow implements forge.Follower: a call for each page of the open pull requests that the account made, in each project
-// that has one, and one for each of those followed that is not open any more. The host tells no time of a change, so every
-// open one is given, its body cut at 400 characters.
-func (f *Forge) Follow(ctx context.Context, among []forge.PullRef, _ time.Time) iter.Seq2[forge.Pull, error] {
-	return func(yield func(forge.Pull, error) bool) {
-		left := map[string]forge.PullRef{}
-		var projects []string
-		for _, ref := range among {
-			at, err := f.place(ref.Repo)
-			if err != nil {
-				if !yield(forge.Pull{Repository: ref.Repo.Name, Number: ref.Number}, err) {
-					return
-				}
-				continue
-			}
-			left[at.key()+"#"+number(ref.Number)] = ref
-			name := at.project
-			if id, ok := f.ids(at); ok {
-				name = id.project // also when the project is renamed
-			}
-			if !slices.ContainsFunc(projects, func(p string) bool { return strings.EqualFold(p, name) }) {
-				projects = append(projects, name)
-			}
-		}
-		me, err := f.me(ctx)
-		if err != nil && len(left) > 0 {
-			yield(forge.Pull{}, err)
-			return
-		}
-		for _, project := range projects {
-			for _, creator := range f.followed(project, me.ID) {
-				for p, err := range f.byProject(ctx, project, url.Values{"searchCriteria.status": {"active"}, "searchCriteria.creatorId": {creator}}) {
-					if gone(err) {
-						break // each of its pull requests says so
-					}
-					if err != nil {
-						yield(forge.Pull{}, err)
-						return
-					}
-					key, ref, ok := f.among(left, p)
-					if !ok {
-						continue
-					}
-					delete(left, key)
-					if !yield(f.toPull(ref.Repo, p), nil) {
-						return
-					}
-					if len(left) == 0 {
-						return
-					}
-				}
-			}
-		}
-		for _, ref := range left { // closed, made by another account, or gone
-			p, err := f.get(ctx, ref.Repo, ref.Number)
-			pull := forge.Pull{Repository: ref.Repo.Name, Number: ref.Number}
-			if err == nil {
-				pull = f.toPull(ref.Repo, p)
-				if p.Status == "active" {
-					f.follow(p)
-				}
-			}
-			if !yield(pull, err) {
-				return
-			}
-		}
-	}
-}
-
-// among finds a listed pull request among those that are followed, also when its repository has a new name.
-func (f *Forge) among(left map[string]forge.PullRef, p *pullRequest) (key string, ref forge.PullRef, ok bool) {
-	f.mu.Lock()
-	key = f.names[p.Repository.ID] + "#" + number(p.Number)
-	f.mu.Unlock()
-	if ref, ok = left[key]; ok {
-		return key, ref, true
-	}
-	at := place{p.Repository.Project.Name, p.Repository.Name}
-	key = at.key() + "#" + number(p.Number)
-	if ref, ok = left[key]; ok {
-		f.learn(at, p.Repository)
-	}
-	return key, ref, ok
-}
-
-// followed are those whose open pull requests are listed in a project: the account's own, and those of accounts it had before.
-func (f *Forge) followed(project, me string) []string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	out := []string{me}
-	for id := range f.creators[strings.ToLower(project)] {
-		if id != me && len(out) < 10 {
-			out = append(out, id)
-		}
-	}
-	return out
-}
-
-func (f *Forge) follow(p *pullRequest) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, project := range []string{strings.ToLower(p.Repository.Project.Name), strings.ToLower(p.Repository.Project.ID)} {
-		if f.creators[project] == nil {
-			f.creators[project] = map[string]bool{}
-		}
-		f.creators[project][p.Author.ID] = true
-	}
 }
 
 // name is what a repository is called in the fleet.

@@ -53,6 +53,11 @@ func (i identity) is(name string) bool {
 	return false
 }
 
+// refuses says that the credential may not ask for something, or the host does not have it.
+func refuses(err error) bool {
+	return err != nil && (fleet.CodeOf(err) == fleet.CodeForgeAuth || transport.StatusOf(err)/100 == 4)
+}
+
 func (f *Forge) identities(ctx context.Context, q url.Values) ([]identity, error) {
 	at := f.site.url
 	if f.people != f.http {
@@ -81,7 +86,7 @@ func (f *Forge) userIDs(ctx context.Context, names []string) ([]string, error) {
 		f.mu.Unlock()
 		if !known {
 			list, err := f.identities(ctx, url.Values{"searchFilter": {"General"}, "filterValue": {name}, "queryMembership": {"none"}})
-			if err != nil && fleet.CodeOf(err) != fleet.CodeForgeAuth && transport.StatusOf(err)/100 != 4 {
+			if err != nil && !refuses(err) {
 				return nil, err
 			}
 			if len(list) == 1 {
@@ -140,12 +145,9 @@ const (
 // person is in, at the repository, its project and the organisation. A denial anywhere counts, and so does not being allowed
 // to find out.
 func (f *Forge) mayWrite(ctx context.Context, at ids, id string) (bool, error) {
-	unreadable := func(err error) bool {
-		return fleet.CodeOf(err) == fleet.CodeForgeAuth || transport.StatusOf(err)/100 == 4
-	}
 	list, err := f.identities(ctx, url.Values{"identityIds": {id}, "queryMembership": {"expandedUp"}})
 	if err != nil || len(list) != 1 || list[0].Container {
-		if unreadable(err) {
+		if refuses(err) {
 			err = nil
 		}
 		return false, err
@@ -156,7 +158,7 @@ func (f *Forge) mayWrite(ctx context.Context, at ids, id string) (bool, error) {
 		inherits := true
 		for part := range slices.Chunk(who, 50) { // they go into a URL
 			acls, err := f.rights(ctx, token, part)
-			if unreadable(err) {
+			if refuses(err) {
 				return false, nil
 			}
 			if err != nil {

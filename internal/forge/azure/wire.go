@@ -96,8 +96,10 @@ func (f *Forge) toPull(repo fleet.Repository, p *pullRequest) forge.Pull {
 		Author: p.Author.name(), CreatedAt: p.Created.Time, UpdatedAt: p.Created.Time,
 		Conflicts: p.Status == "active" && p.MergeStatus == "conflicts", Queued: p.completing() || p.Status == "active" && p.AutoComplete != nil,
 		URL: f.site.url.String() + "/" + url.PathEscape(p.Repository.Project.Name) + "/_git/" + url.PathEscape(p.Repository.Name) + "/pullrequest/" + strconv.Itoa(p.Number)}
-	if !p.Closed.IsZero() {
-		out.UpdatedAt = p.Closed.Time
+	for _, t := range []time.Time{p.Closed.Time, f.remembered(p).said} {
+		if t.After(out.UpdatedAt) {
+			out.UpdatedAt = t
+		}
 	}
 	switch p.Status {
 	case "completed":

@@ -250,7 +250,7 @@ func TestCloudLooks(t *testing.T) {
 		}
 	}
 	host.With(simulator.Slug, func(r *simulator.Repo) {
-		r.Checks = []simulator.Check{{Commit: sha, Name: "lint", State: "SUCCESSFUL"}, {Commit: sha, Name: "elsewhere", State: "FAILED"}, {Commit: sha, Name: "test", State: "FAILED", Log: "noise\nFAIL\n"}}
+		r.Checks = []simulator.Check{{Commit: sha, Name: "lint", State: "SUCCESSFUL"}, {Commit: sha, Name: "elsewhere", State: "FAILED"}, {Commit: sha, Name: "test", State: "failure", Log: "noise\nFAIL\n"}}
 		r.Deploys = []simulator.Deploy{{Commit: sha, Environment: "production", State: "FAILED"}}
 	})
 	checks, err := f.Checks(t.Context(), h.Repo, sha)

@@ -36,6 +36,8 @@ type Harness struct {
 	Reruns func(t *testing.T, commit, name string) int
 	// Say has a person say something of a pull request. Nil: this host's people cannot be played.
 	Say func(t *testing.T, number int, r forge.Remark)
+	// Drain has the host merge what is queued and can be merged, and throw out what cannot. For ExerciseQueue only.
+	Drain func(t *testing.T)
 	// TellsConflicts says that pull requests tell their conflicts, a while after a branch moved.
 	TellsConflicts bool
 	// MostBody is how many characters of a body the host takes, which forge.Clip cuts it at; 0 for any number.

@@ -55,6 +55,7 @@ var (
 	_ forge.Follower      = (*Forge)(nil)
 	_ forge.Checker       = (*Forge)(nil)
 	_ forge.Checks        = (*Forge)(nil)
+	_ forge.Rerunner      = (*Forge)(nil)
 	_ forge.Reviews       = (*Forge)(nil)
 	_ forge.Deployments   = (*Forge)(nil)
 )

@@ -33,6 +33,20 @@ func TestConformance(t *testing.T) {
 	})
 }
 
+func TestMergeQueue(t *testing.T) {
+	t.Parallel()
+	for name, faults := range map[string]simulator.Faults{"works": {}, "fails": {Limit: .05, Before: .1, After: .15, Cut: .05}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			forgetest.ExerciseQueue(t, func(t *testing.T) forgetest.Harness {
+				host, _, h := harness(t, 3, faults)
+				host.With(simulator.Slug, func(r *simulator.Repo) { r.Queue = true })
+				return h
+			})
+		})
+	}
+}
+
 func TestConformanceUnderFaults(t *testing.T) {
 	for seed := range uint64(1) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {

@@ -116,6 +116,23 @@ func (f *Forge) CheckLog(ctx context.Context, repo fleet.Repository, log string,
 	return f.http.Tail(ctx, at.String(), limit)
 }
 
+// Rerun implements forge.Rerunner, for jobs of GitHub Actions. A workflow that is running already is running it again.
+func (f *Forge) Rerun(ctx context.Context, repo fleet.Repository, commit string, check forge.Check) error {
+	owner, name, err := f.slug(repo)
+	if err != nil {
+		return err
+	}
+	job, err := strconv.ParseInt(check.Log, 10, 64)
+	if err != nil {
+		return forge.Unsupported("only jobs of GitHub Actions can be run again: " + check.Name + " of commit " + commit + " is none that failed")
+	}
+	_, err = f.api.Actions.RerunJobByID(ctx, owner, name, job)
+	if err = transport.Error(ctx, err); transport.Says(err, "already running") {
+		return nil
+	}
+	return f.missing(ctx, repo, owner, name, err, forge.Unsupported("GitHub has no job of "+check.Name+" any more"))
+}
+
 // Reviews implements forge.Reviews: comments, reviews and comments on lines, three calls and one for each new author.
 func (f *Forge) Reviews(ctx context.Context, repo fleet.Repository, number int, since time.Time) ([]forge.Remark, error) {
 	owner, name, err := f.slug(repo)

@@ -316,10 +316,11 @@ func TestConformanceToTheDescription(t *testing.T) {
 	host.Say(simulator.Slug, 1, simulator.Comment{Author: "ann", Body: "x", MayWrite: true, At: time.Now(), Verdict: "approved"})
 	_, err1 := f.Checks(t.Context(), h.Repo, sha)
 	_, err2 := f.CheckLog(t.Context(), h.Repo, "1", 10)
+	err6 := f.Rerun(t.Context(), h.Repo, sha, forge.Check{Name: "test", Log: "1"})
 	_, err3 := f.Reviews(t.Context(), h.Repo, 1, time.Now().Add(-time.Hour))
 	_, err4 := f.Deployments(t.Context(), h.Repo, sha)
 	_, _, err5 := f.Check(t.Context())
-	if err := errors.Join(err1, err2, err3, err4, err5, f.DeleteBranch(t.Context(), h.Repo, "gaggle/a", sha)); err != nil {
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, f.DeleteBranch(t.Context(), h.Repo, "gaggle/a", sha)); err != nil {
 		t.Error(err)
 	}
 	if len(d.seen) < 18 {

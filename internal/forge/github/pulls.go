@@ -240,7 +240,7 @@ func (f *Forge) Close(ctx context.Context, repo fleet.Repository, number int, co
 	return readOnly(repo, transport.Error(ctx, err))
 }
 
-// Merge implements forge.Forge.
+// Merge implements forge.Forge. A branch that demands a merge queue gets the pull request through that.
 func (f *Forge) Merge(ctx context.Context, repo fleet.Repository, number int, spec forge.MergeSpec) error {
 	if spec.Method == "" {
 		spec.Method = forge.MethodMerge
@@ -263,7 +263,11 @@ func (f *Forge) Merge(ctx context.Context, repo fleet.Repository, number int, sp
 	if look != nil {
 		return look
 	}
-	return refused(number, p, spec, err)
+	refusal := refused(number, p, spec, err)
+	if fleet.CodeOf(refusal) == fleet.CodeProtected && transport.Says(err, "merge queue") {
+		return f.enqueue(ctx, p, spec)
+	}
+	return refusal
 }
 
 // refused says why GitHub would not merge.
@@ -289,7 +293,7 @@ func refused(number int, p *gh.PullRequest, spec forge.MergeSpec, err error) err
 		return say(fleet.CodeMergeConflict, at+" conflicts with its base")
 	case p.Mergeable == nil && transport.Says(err, "not mergeable"): // GitHub is still finding out
 		return &fleet.Error{Code: fleet.CodeForge, Message: "GitHub does not know yet whether " + at + " can be merged", Err: forge.ErrPassing}
-	case p.GetMergeableState() == "blocked" || transport.Says(err, "protected", "required", "review", "rule"):
+	case p.GetMergeableState() == "blocked" || transport.Says(err, "protected", "required", "review", "rule", "merge queue"):
 		return say(fleet.CodeProtected, "the rules of the base branch hold "+at+" back")
 	}
 	return err

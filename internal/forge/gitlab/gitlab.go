@@ -38,6 +38,7 @@ type Forge struct {
 	slugs  map[int64]string // slugs by the number of the project
 	users  map[string]int64 // numbers by user name; 0: there is nobody
 	rights map[string]bool  // by slug and number of a user
+	trains map[string]bool  // whether a project merges by trains, by slug
 }
 
 var (
@@ -49,6 +50,7 @@ var (
 	_ forge.Follower      = (*Forge)(nil)
 	_ forge.Checker       = (*Forge)(nil)
 	_ forge.Checks        = (*Forge)(nil)
+	_ forge.Rerunner      = (*Forge)(nil)
 	_ forge.Reviews       = (*Forge)(nil)
 	_ forge.Deployments   = (*Forge)(nil)
 )
@@ -80,7 +82,7 @@ func New(cfg Config) (*Forge, error) {
 	if err != nil {
 		return nil, fleet.Errorf(fleet.CodeInvalid, "the URL of a GitLab cannot be used: %w", err)
 	}
-	return &Forge{site: site, http: tr, api: api, moved: map[string]int64{}, slugs: map[int64]string{}, users: map[string]int64{}, rights: map[string]bool{}}, nil
+	return &Forge{site: site, http: tr, api: api, moved: map[string]int64{}, slugs: map[int64]string{}, users: map[string]int64{}, rights: map[string]bool{}, trains: map[string]bool{}}, nil
 }
 
 // HostTime implements forge.Clock.

@@ -1,6 +1,7 @@
 package gitlab_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -34,6 +35,20 @@ func TestConformance(t *testing.T) {
 		_, _, h := harness(t, 0, simulator.Faults{})
 		return h
 	})
+}
+
+func TestMergeQueue(t *testing.T) {
+	t.Parallel()
+	for name, faults := range map[string]simulator.Faults{"works": {}, "fails": {Limit: .05, Before: .1, After: .15, Cut: .05}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			forgetest.ExerciseQueue(t, func(t *testing.T) forgetest.Harness {
+				host, _, h := harness(t, 3, faults)
+				host.With(simulator.Slug, func(r *simulator.Repo) { r.Queue = true })
+				return h
+			})
+		})
+	}
 }
 
 func TestConformanceUnderFaults(t *testing.T) {
@@ -209,5 +224,42 @@ func TestLooks(t *testing.T) {
 		if err := f.DeleteBranch(t.Context(), h.Repo, "gaggle/a", sha); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// Where pipelines must succeed, one that still runs leaves the merge to GitLab, and one that failed does not.
+func TestMergesOncePipelinePassed(t *testing.T) {
+	host, f, h := harness(t, 0, simulator.Faults{})
+	sha := h.Push(t, "gaggle/a", map[string]string{"a": "a"})
+	p, err := f.Open(t.Context(), spec(h.Repo, "gaggle/a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	host.With(simulator.Slug, func(r *simulator.Repo) { r.MustPass = true })
+	merge := func() error { return f.Merge(t.Context(), h.Repo, p.Number, forge.MergeSpec{ExpectHead: sha}) }
+	h.Report(t, sha, "build", forge.CheckFailed)
+	if err := merge(); fleet.CodeOf(err) != fleet.CodeProtected {
+		t.Error(err)
+	}
+	h.Report(t, sha, "build", forge.CheckPending)
+	for range 2 {
+		if err := merge(); !errors.Is(err, forge.ErrQueued) {
+			t.Error(err)
+		}
+	}
+	if p, err := f.Get(t.Context(), h.Repo, p.Number); err != nil || !p.Queued || p.State != forge.StateOpen || p.CI != forge.CheckPending {
+		t.Errorf("%+v, %v", p, err)
+	}
+	h.Drain(t)
+	if p, err := f.Get(t.Context(), h.Repo, p.Number); err != nil || p.State != forge.StateOpen {
+		t.Errorf("merged before its pipeline passed: %+v, %v", p, err)
+	}
+	h.Report(t, sha, "build", forge.CheckPassed)
+	h.Drain(t)
+	if p, err := f.Get(t.Context(), h.Repo, p.Number); err != nil || p.State != forge.StateMerged {
+		t.Errorf("%+v, %v", p, err)
+	}
+	if err := merge(); err != nil {
+		t.Error(err)
 	}
 }

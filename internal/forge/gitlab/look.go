@@ -210,6 +210,30 @@ func (f *Forge) CheckLog(ctx context.Context, repo fleet.Repository, log string,
 	return transport.LastBytes(text, limit)
 }
 
+// Rerun implements forge.Rerunner, for jobs of GitLab CI. GitLab retries a job once and refuses it then, so a refusal is
+// fine where the newest job of that name runs, or has passed.
+func (f *Forge) Rerun(ctx context.Context, repo fleet.Repository, commit string, check forge.Check) error {
+	none := forge.Unsupported("only jobs of GitLab CI can be run again, and " + check.Name + " is none that failed")
+	job, err := strconv.ParseInt(check.Log, 10, 64)
+	if err != nil {
+		return none
+	}
+	err = f.change(ctx, repo, func(pid any) error {
+		_, _, err := f.api.Jobs.RetryJob(pid, job, sdk.WithContext(ctx))
+		return err
+	})
+	if transport.StatusOf(err) == http.StatusForbidden {
+		now, look := f.Checks(ctx, repo, commit)
+		if look != nil {
+			return look
+		}
+		if slices.ContainsFunc(now, func(c forge.Check) bool { return c.Name == check.Name && c.State != forge.CheckFailed }) {
+			return nil
+		}
+	}
+	return f.missing(ctx, repo, err, none)
+}
+
 // Deployments implements forge.Deployments, among the project's newest hundred.
 func (f *Forge) Deployments(ctx context.Context, repo fleet.Repository, commit string) ([]forge.Deployment, error) {
 	pid, _, err := f.project(repo)

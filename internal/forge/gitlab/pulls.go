@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	sdk "gitlab.com/gitlab-org/api/client-go/v2"
 
@@ -233,74 +232,4 @@ func (f *Forge) Close(ctx context.Context, repo fleet.Repository, number int, co
 		_, _, err := f.api.MergeRequests.UpdateMergeRequest(pid, int64(number), &sdk.UpdateMergeRequestOptions{StateEvent: sdk.Ptr("close")}, sdk.WithContext(ctx))
 		return err
 	})
-}
-
-// Merge implements forge.Forge. GitLab finds out in the background whether something can be merged, and refuses meanwhile,
-// so it is looked at a few times.
-func (f *Forge) Merge(ctx context.Context, repo fleet.Repository, number int, spec forge.MergeSpec) error {
-	opt := &sdk.AcceptMergeRequestOptions{}
-	switch spec.Method {
-	case "", forge.MethodMerge:
-		opt.Squash = sdk.Ptr(false)
-	case forge.MethodSquash:
-		opt.Squash = sdk.Ptr(true)
-	case forge.MethodRebase:
-		return forge.Unsupported("a GitLab project's settings say how it merges: rebasing cannot be asked for")
-	default:
-		return fleet.Errorf(fleet.CodeInvalid, "there is no merge method %s", spec.Method)
-	}
-	if spec.ExpectHead != "" {
-		opt.SHA = &spec.ExpectHead
-	}
-	for looks := 0; ; looks++ {
-		err := f.change(ctx, repo, func(pid any) error {
-			_, _, err := f.api.MergeRequests.AcceptMergeRequest(pid, int64(number), opt, sdk.WithContext(ctx))
-			return err
-		})
-		switch transport.StatusOf(err) {
-		case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotAcceptable, http.StatusConflict, http.StatusUnprocessableEntity:
-		default:
-			return err
-		}
-		m, look := f.get(ctx, repo, number)
-		if look != nil {
-			return look
-		}
-		refusal := refused(m, spec, err)
-		if !forge.Passing(refusal) || looks >= 2 {
-			return refusal
-		}
-		select {
-		case <-time.After(300 * time.Millisecond):
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-}
-
-// refused says why GitLab would not merge.
-func refused(m *sdk.MergeRequest, spec forge.MergeSpec, err error) error {
-	at := "merge request !" + strconv.FormatInt(m.IID, 10)
-	say := func(code fleet.Code, message string) error {
-		return &fleet.Error{Code: code, Message: message, Err: err}
-	}
-	switch {
-	case m.State == "merged":
-		return nil
-	case m.State == "closed":
-		return say(fleet.CodeConflict, at+" is closed")
-	case spec.ExpectHead != "" && m.SHA != spec.ExpectHead:
-		return say(fleet.CodeConflict, "the head of "+at+" moved")
-	case m.Draft:
-		return say(fleet.CodeForge, at+" is a draft")
-	case m.HasConflicts || m.DetailedMergeStatus == "conflict" || m.DetailedMergeStatus == "need_rebase":
-		return say(fleet.CodeMergeConflict, at+" conflicts with its base")
-	}
-	switch m.DetailedMergeStatus {
-	case "checking", "unchecked", "preparing", "approvals_syncing", "mergeable", "locked_paths", "":
-		if transport.StatusOf(err) != http.StatusUnauthorized && transport.StatusOf(err) != http.StatusForbidden {
-			return &fleet.Error{Code: fleet.CodeForge, Message: "GitLab does not know yet whether " + at + " can be merged", Err: forge.ErrPassing}
-		}
-	}
-	return say(fleet.CodeProtected, "the rules of the project hold "+at+" back")
 }

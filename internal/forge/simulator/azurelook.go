@@ -69,7 +69,7 @@ func (a *azure) looks(s *server, on func(string, func(*call)), pull func(string,
 		collection(c, out, func(x any) any { return x })
 	})
 	s.handle("GET /org/{project}/_apis/policy/evaluations", a.evaluations)
-	s.handle("GET /org/{project}/_apis/build/builds", func(c *call) { collection(c, []any{}, func(x any) any { return x }) })
+	s.handle("GET /org/{project}/_apis/build/builds", a.builds)
 	build := func(pattern string, do func(*call, *Repo, *Check)) {
 		method, path, _ := strings.Cut(pattern, " ")
 		s.handle(method+" /org/{project}/_apis/build/builds/{build}"+path, func(c *call) {
@@ -95,6 +95,7 @@ func (a *azure) looks(s *server, on func(string, func(*call)), pull func(string,
 		if k.State == "" {
 			k.State = "pending"
 		}
+		k.Reruns++
 		c.json(http.StatusOK, a.build(c, r, k))
 	})
 	build("GET /timeline", func(c *call, _ *Repo, k *Check) {
@@ -114,6 +115,26 @@ func (a *azure) looks(s *server, on func(string, func(*call)), pull func(string,
 			_, _ = c.w.Write([]byte(k.Log))
 		}
 	})
+}
+
+// builds are those that ended since a time.
+func (a *azure) builds(c *call) {
+	since, _ := time.Parse(time.RFC3339, c.r.URL.Query().Get("minTime"))
+	list, ok := a.inProject(c)
+	if !ok {
+		return
+	}
+	out := []any{}
+	for _, r := range list {
+		for i, x := range r.Checks {
+			for _, p := range r.pulls {
+				if p.HeadSHA == x.Commit && !x.At.Before(since) && x.State != "pending" && x.State != "running" {
+					out = append(out, map[string]any{"id": i + 1, "status": "completed", "sourceBranch": "refs/pull/" + strconv.Itoa(p.Number) + "/merge", "repository": map[string]any{"id": repoID(r), "type": "TfsGit"}})
+				}
+			}
+		}
+	}
+	collection(c, out, func(x any) any { return x })
 }
 
 func (*azure) build(c *call, r *Repo, k *Check) map[string]any {

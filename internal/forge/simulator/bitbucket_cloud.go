@@ -159,8 +159,8 @@ func (b bitbucketCloud) routes(s *server) {
 			return
 		}
 		for i, x := range c.repo.Checks {
-			if x.Commit == in.Target.Commit.Hash && in.Target.Name != "" && bitbucketState(x) == "FAILED" && x.Log != "" {
-				c.repo.Checks[i].State = "pending"
+			if x.Commit == in.Target.Commit.Hash && in.Target.Name != "" && x.Log != "" {
+				c.repo.rerun(strconv.Itoa(i + 1))
 			}
 		}
 		c.json(http.StatusCreated, map[string]any{"type": "pipeline", "build_number": len(c.repo.Checks) + 1})

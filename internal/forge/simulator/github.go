@@ -130,6 +130,16 @@ func (g github) routes(s *server) {
 	on("GET /commits/{ref}/status", func(c *call) {
 		c.json(http.StatusOK, map[string]any{"state": "pending", "sha": c.r.PathValue("ref"), "total_count": 0, "statuses": []any{}})
 	})
+	on("POST /actions/jobs/{job}/rerun", func(c *call) {
+		switch found, started := c.repo.rerun(c.r.PathValue("job")); {
+		case !found:
+			c.fail(http.StatusNotFound, "Not Found")
+		case !started:
+			c.fail(http.StatusForbidden, "The workflow run containing this job is already running")
+		default:
+			c.json(http.StatusCreated, map[string]any{})
+		}
+	})
 	on("GET /actions/jobs/{job}/logs", func(c *call) {
 		c.w.Header().Set("Location", c.url+"/api/v3/logs/"+strconv.Itoa(c.repo.ID)+"/"+c.r.PathValue("job"))
 		c.w.WriteHeader(http.StatusFound)
@@ -216,7 +226,7 @@ func (g github) pull(c *call, p *Pull) map[string]any {
 	}
 	owner, _, _ := strings.Cut(p.repo.Slug, "/")
 	out := map[string]any{
-		"id": p.ID, "number": p.Number, "html_url": c.url + "/" + p.repo.Slug + "/pull/" + strconv.Itoa(p.Number), "title": p.Title, "body": p.Body, "state": p.State,
+		"id": p.ID, "node_id": "PR_" + strconv.Itoa(p.ID), "number": p.Number, "html_url": c.url + "/" + p.repo.Slug + "/pull/" + strconv.Itoa(p.Number), "title": p.Title, "body": p.Body, "state": p.State,
 		"draft": p.Draft, "labels": labels(p.Labels), "requested_reviewers": reviewers, "user": login(p.Author), "merged_at": nil, "merge_commit_sha": p.MergeSHA,
 		"head": map[string]any{"ref": p.Head, "sha": p.HeadSHA, "label": owner + ":" + p.Head}, "base": map[string]any{"ref": p.Base, "sha": p.base, "label": owner + ":" + p.Base},
 		"created_at": stamp(p.Created), "updated_at": stamp(p.Updated),
@@ -303,6 +313,10 @@ func (g github) merge(c *call, p *Pull) {
 	if !c.read(&in) {
 		return
 	}
+	if c.repo.Queue && p.State == "open" {
+		c.fail(http.StatusMethodNotAllowed, "Repository rule violations found\n\nChanges must be made through the merge queue\n\n")
+		return
+	}
 	switch err := c.host.merge(c.ctx, p, in.Method, in.SHA); {
 	case err == nil:
 		c.json(http.StatusOK, map[string]any{"sha": p.MergeSHA, "merged": true, "message": "Pull Request successfully merged"})
@@ -310,6 +324,8 @@ func (g github) merge(c *call, p *Pull) {
 		c.fail(http.StatusConflict, "Head branch was modified. Review and try the merge again.")
 	case errors.Is(err, errDraft):
 		c.fail(http.StatusMethodNotAllowed, "Pull Request is still a draft")
+	case errors.Is(err, errChecks):
+		c.fail(http.StatusMethodNotAllowed, "Required status check \"build\" is expected.")
 	case errors.Is(err, errProtected):
 		c.fail(http.StatusMethodNotAllowed, "At least 1 approving review is required by reviewers with write access.")
 	case errors.Is(err, errConflict), errors.Is(err, errClosed):

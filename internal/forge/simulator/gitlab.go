@@ -94,6 +94,7 @@ func (g gitlab) routes(s *server) {
 	})
 	pull("PUT /merge_requests/{n}", g.edit)
 	pull("PUT /merge_requests/{n}/merge", g.merge)
+	pull("POST /merge_trains/merge_requests/{n}", g.board)
 	pull("GET /merge_requests/{n}/notes", func(c *call, p *Pull) {
 		paged(c, comments(p, false), func(x Comment) any { return g.note(x) })
 	})
@@ -122,6 +123,16 @@ func (g gitlab) routes(s *server) {
 			}
 		}
 		c.json(http.StatusOK, out)
+	})
+	on("POST /jobs/{job}/retry", func(c *call) {
+		switch found, started := c.repo.rerun(c.r.PathValue("job")); {
+		case !found:
+			c.fail(http.StatusNotFound, "404 Not found")
+		case !started:
+			c.fail(http.StatusForbidden, "403 Forbidden - Job is not retryable")
+		default:
+			c.json(http.StatusCreated, map[string]any{"id": 1000, "status": "pending"})
+		}
 	})
 	on("GET /jobs/{job}/trace", func(c *call) {
 		if job, err := strconv.Atoi(c.r.PathValue("job")); err == nil && job <= len(c.repo.Checks) {
@@ -202,7 +213,7 @@ func (gitlab) note(c Comment) any {
 }
 
 func (gitlab) repo(c *call, r *Repo) map[string]any {
-	out := map[string]any{"id": r.ID, "path_with_namespace": r.Slug, "default_branch": r.Default, "archived": r.Archived, "visibility": r.Visibility, "topics": r.Topics}
+	out := map[string]any{"id": r.ID, "path_with_namespace": r.Slug, "default_branch": r.Default, "archived": r.Archived, "visibility": r.Visibility, "topics": r.Topics, "merge_trains_enabled": r.Queue}
 	if r.Fork {
 		out["forked_from_project"] = map[string]any{"id": 1}
 	}
@@ -216,6 +227,10 @@ func (gitlab) status(p *Pull) string {
 		return "not_open"
 	case p.repo.Protected:
 		return "not_approved"
+	case p.repo.MustPass && p.repo.sum(p.HeadSHA) == "pending":
+		return "ci_still_running"
+	case p.repo.MustPass && p.repo.sum(p.HeadSHA) != "success":
+		return "ci_must_pass"
 	case p.asked == 0:
 		return "unchecked"
 	case p.asked == 1:
@@ -239,7 +254,7 @@ func (g gitlab) pull(c *call, p *Pull, full bool) map[string]any {
 	out := map[string]any{
 		"id": p.ID, "iid": p.Number, "project_id": p.repo.ID, "source_project_id": p.repo.ID, "target_project_id": p.repo.ID, "title": p.Title, "description": p.Body, "state": state,
 		"web_url": c.url + "/" + p.repo.Slug + "/-/merge_requests/" + strconv.Itoa(p.Number), "draft": strings.HasPrefix(p.Title, "Draft:"), "labels": append([]string{}, p.Labels...), "reviewers": reviewers,
-		"author": user(p.Author), "source_branch": p.Head, "sha": p.HeadSHA, "target_branch": p.Base, "merge_commit_sha": nil, "detailed_merge_status": status, "has_conflicts": p.dirty,
+		"author": user(p.Author), "source_branch": p.Head, "sha": p.HeadSHA, "target_branch": p.Base, "merge_commit_sha": nil, "merge_when_pipeline_succeeds": p.queue && p.State == "open", "detailed_merge_status": status, "has_conflicts": p.dirty,
 		"references": map[string]any{"full": p.repo.Slug + "!" + strconv.Itoa(p.Number)}, "created_at": p.Created.Format(time.RFC3339Nano), "updated_at": p.Updated.Format(time.RFC3339Nano),
 	}
 	if p.MergeSHA != "" {
@@ -349,6 +364,7 @@ func (g gitlab) merge(c *call, p *Pull) {
 	var in struct {
 		SHA    string
 		Squash bool
+		Auto   bool `json:"auto_merge"`
 	}
 	if !c.read(&in) {
 		return
@@ -362,13 +378,16 @@ func (g gitlab) merge(c *call, p *Pull) {
 		method = "squash"
 	}
 	switch err := c.host.merge(c.ctx, p, method, in.SHA); {
+	case errors.Is(err, errChecks) && in.Auto && p.repo.sum(p.HeadSHA) == "pending":
+		p.queue = true
+		c.json(http.StatusOK, g.pull(c, p, true))
 	case err == nil:
 		c.json(http.StatusOK, g.pull(c, p, true))
 	case errors.Is(err, errHead):
 		c.fail(http.StatusConflict, "SHA does not match HEAD of source branch: "+p.HeadSHA)
 	case errors.Is(err, errConflict):
 		c.fail(http.StatusUnprocessableEntity, "Branch cannot be merged")
-	case errors.Is(err, errProtected), errors.Is(err, errClosed):
+	case errors.Is(err, errProtected), errors.Is(err, errClosed), errors.Is(err, errChecks):
 		c.fail(http.StatusMethodNotAllowed, "405 Method Not Allowed")
 	default:
 		c.fail(http.StatusInternalServerError, err.Error())

@@ -74,5 +74,24 @@ func (g gitlab) node(c *call, p *Pull) map[string]any {
 		"webUrl": c.url + "/" + p.repo.Slug + "/-/merge_requests/" + strconv.Itoa(p.Number), "sourceBranch": p.Head, "targetBranch": p.Base, "diffHeadSha": p.HeadSHA,
 		"createdAt": p.Created.Format(time.RFC3339Nano), "updatedAt": p.Updated.Format(time.RFC3339Nano), "projectId": p.repo.ID, "reference": p.repo.Slug + "!" + strconv.Itoa(p.Number),
 		"author": map[string]any{"username": p.Author}, "labels": map[string]any{"nodes": names}, "reviewers": map[string]any{"nodes": reviewers},
-		"conflicts": p.dirty, "detailedMergeStatus": strings.ToUpper(g.status(p)), "autoMergeEnabled": false, "headPipeline": pipeline}
+		"conflicts": p.dirty, "detailedMergeStatus": strings.ToUpper(g.status(p)), "autoMergeEnabled": p.queue && p.State == "open", "headPipeline": pipeline}
+}
+
+// board puts a merge request on the train.
+func (g gitlab) board(c *call, p *Pull) {
+	var in struct{ SHA string }
+	if !c.read(&in) {
+		return
+	}
+	switch {
+	case !c.repo.Queue:
+		c.fail(http.StatusForbidden, "403 Forbidden")
+	case p.State != "open" || p.queue || p.dirty || strings.HasPrefix(p.Title, "Draft:"):
+		c.fail(http.StatusBadRequest, "Failed to merge")
+	case in.SHA != "" && in.SHA != p.HeadSHA:
+		c.fail(http.StatusConflict, "SHA does not match HEAD of source branch: "+p.HeadSHA)
+	default:
+		p.queue = true
+		c.json(http.StatusCreated, []any{map[string]any{"id": 1, "status": "idle"}})
+	}
 }

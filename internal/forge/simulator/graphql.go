@@ -17,7 +17,7 @@ func (g github) graphql(c *call) {
 	if !c.read(&in) {
 		return
 	}
-	_, after, _ := strings.Cut(in.Query, "query ")
+	_, after, _ := strings.Cut(in.Query, " ") // after query or mutation
 	name, _, _ := strings.Cut(after, "(")
 	text := func(k string) string { s, _ := in.Variables[k].(string); return s }
 	window := func(total int) (from, to int, info map[string]any) {
@@ -90,8 +90,42 @@ func (g github) graphql(c *call) {
 			nodes = append(nodes, g.pullNode(c, p))
 		}
 		c.json(http.StatusOK, map[string]any{"data": map[string]any{"viewer": map[string]any{"pullRequests": map[string]any{"nodes": nodes, "pageInfo": info}}}})
+	case "Enqueue", "Queued":
+		g.queue(c, name, text("id"), text("head"))
 	default:
 		c.json(http.StatusOK, map[string]any{"errors": []any{map[string]any{"message": "no operation " + name}}})
+	}
+}
+
+// queue takes a pull request into the merge queue, or tells of it.
+func (g github) queue(c *call, name, id, head string) {
+	var p *Pull
+	for _, r := range c.host.repos {
+		for _, x := range r.pulls {
+			if "PR_"+strconv.Itoa(x.ID) == id {
+				p = x
+			}
+		}
+	}
+	refuse := func(kind, say string) {
+		c.json(http.StatusOK, map[string]any{"data": map[string]any{"enqueuePullRequest": nil}, "errors": []any{map[string]any{"type": kind, "path": []any{"enqueuePullRequest"}, "message": say}}})
+	}
+	switch {
+	case p == nil:
+		refuse("NOT_FOUND", "Could not resolve to a node with the global id of '"+id+"'")
+	case c.host.look(c.ctx, p) != nil:
+		c.fail(http.StatusInternalServerError, "the branches cannot be read")
+	case name == "Queued":
+		c.json(http.StatusOK, map[string]any{"data": map[string]any{"node": map[string]any{"isInMergeQueue": p.queue, "state": strings.ToUpper(p.State), "headRefOid": p.HeadSHA}}})
+	case p.State != "open" || p.HeadSHA != head:
+		refuse("UNPROCESSABLE", "Head branch was modified. Review and try the merge again.")
+	case p.queue:
+		refuse("UNPROCESSABLE", "Pull request Pull request is already in the queue")
+	case p.repo.Protected:
+		refuse("UNPROCESSABLE", "Pull request Protected branch rules not configured for this branch or not met")
+	default:
+		p.queue = true
+		c.json(http.StatusOK, map[string]any{"data": map[string]any{"enqueuePullRequest": map[string]any{"mergeQueueEntry": map[string]any{"id": "MQE_1"}}}})
 	}
 }
 
@@ -123,7 +157,7 @@ func (g github) pullNode(c *call, p *Pull) map[string]any {
 		"state": strings.ToUpper(p.State), "headRefName": p.Head, "headRefOid": p.HeadSHA, "baseRefName": p.Base, "createdAt": stamp(p.Created), "updatedAt": stamp(p.Updated),
 		"author": map[string]any{"login": p.Author}, "mergeCommit": nil, "labels": map[string]any{"nodes": names}, "reviewRequests": map[string]any{"nodes": reviewers},
 		"repository": map[string]any{"nameWithOwner": p.repo.Slug}}
-	out["mergeable"] = "UNKNOWN"
+	out["mergeable"], out["isInMergeQueue"], out["autoMergeRequest"] = "UNKNOWN", p.queue && p.State == "open", nil
 	if dirty, known := c.host.mergeable(c.ctx, p); known {
 		out["mergeable"] = map[bool]string{true: "CONFLICTING", false: "MERGEABLE"}[dirty]
 	}

@@ -50,6 +50,8 @@ type Repo struct {
 	Labels     []string // the repository's own; defined at first use where the vendor does so
 	Protected  bool     // merges are refused
 	Refuses    []string // ways to merge that a policy does not allow, in the vendor's words
+	Queue      bool     // merges go through a queue; Drain merges what is in it
+	MustPass   bool     // merges wait for the checks
 	Checks     []Check
 	Deploys    []Deploy
 
@@ -74,6 +76,7 @@ type Pull struct {
 	repo  *Repo
 	seen  string
 	base  string // where the base branch stands
+	queue bool   // to be merged by Drain
 	dirty bool   // known to conflict with its base
 	asked int    // how often anybody wanted to know since a branch moved
 }
@@ -99,6 +102,7 @@ var (
 	errHead      = errors.New("head moved")
 	errConflict  = errors.New("conflict")
 	errProtected = errors.New("protected")
+	errChecks    = errors.New("checks have not passed")
 )
 
 // Self is the login behind the token.
@@ -182,6 +186,27 @@ func (h *Host) Pages(most int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.cfg.PageCap = most
+}
+
+// Drain has the host merge what is queued and ready, and throw out what conflicts.
+func (h *Host) Drain(ctx context.Context, slug string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, p := range h.repos[strings.ToLower(slug)].pulls {
+		if err := h.look(ctx, p); err != nil {
+			return err
+		}
+		if p.State != "open" || !p.queue {
+			continue
+		}
+		switch err := h.merge(ctx, p, "merge", ""); {
+		case errors.Is(err, errConflict):
+			p.queue, p.Updated = false, time.Now().UTC()
+		case err != nil && !errors.Is(err, errChecks):
+			return err
+		}
+	}
+	return nil
 }
 
 // Calls counts requests by "METHOD /path/pattern"; "" is all.
@@ -268,7 +293,7 @@ func (h *Host) look(ctx context.Context, p *Pull) error {
 		return nil
 	}
 	if head != p.HeadSHA {
-		p.HeadSHA, p.Updated = head, time.Now().UTC()
+		p.HeadSHA, p.Updated, p.queue = head, time.Now().UTC(), false
 	}
 	if p.seen == head+base || base == "" {
 		return nil
@@ -339,6 +364,8 @@ func (h *Host) merge(ctx context.Context, p *Pull, method, expect string) error 
 		return errHead
 	case p.repo.Protected:
 		return errProtected
+	case p.repo.MustPass && p.repo.sum(p.HeadSHA) != "success":
+		return errChecks
 	}
 	m, err := h.prepare(ctx, p, method)
 	if fleet.CodeOf(err) == fleet.CodeMergeConflict {

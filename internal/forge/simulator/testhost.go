@@ -33,6 +33,21 @@ func Harness(t *testing.T, seed uint64, faults Faults) (*Host, forgetest.Harness
 		word := map[forge.CheckState]string{forge.CheckPassed: "success", forge.CheckPending: "pending"}[state]
 		h.Report(Slug, Check{Commit: commit, Name: name, State: cmp.Or(word, "failure"), Log: "noise\nFAIL\n"})
 	}
+	out.Drain = func(t *testing.T) {
+		if err := h.Drain(t.Context(), Slug); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out.Reruns = func(_ *testing.T, commit, name string) (n int) {
+		h.With(Slug, func(r *Repo) {
+			for _, c := range r.Checks {
+				if c.Commit == commit && c.Name == name {
+					n = c.Reruns
+				}
+			}
+		})
+		return n
+	}
 	out.Say = func(_ *testing.T, number int, r forge.Remark) {
 		h.Say(Slug, number, Comment{Author: r.Author, Body: r.Body, MayWrite: r.MayWrite, Verdict: r.Verdict, At: time.Now().UTC()})
 	}
