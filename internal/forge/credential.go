@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 
 	"gaggle/internal/fleet"
 )
@@ -47,6 +48,53 @@ func FromFile(path string) Credential {
 			return "", err
 		}
 		return clean(string(data), path)
+	}
+}
+
+// Keyring is where the keyring of the operating system holds Gaggle's tokens: in entries of this service, by account.
+const Keyring = "gaggle"
+
+// FromKeyring is a token in the keyring of the operating system, which get reads. It is asked for when it is first needed, for
+// that may have a person unlock it, and again after a minute.
+func FromKeyring(name string, get func(service, account string) (string, error), now func() time.Time) Credential {
+	alone := make(chan struct{}, 1) // one question at a time
+	var known Secret
+	var until time.Time
+	type answer struct {
+		secret Secret
+		err    error
+	}
+	return func(ctx context.Context) (Secret, error) {
+		select {
+		case alone <- struct{}{}:
+		case <-ctx.Done():
+			return "", context.Cause(ctx)
+		}
+		if now().Before(until) {
+			defer func() { <-alone }()
+			return known, nil
+		}
+		done := make(chan answer, 1)
+		go func() { // the keyring knows no context
+			defer func() { <-alone }()
+			text, err := get(Keyring, name)
+			if err != nil {
+				done <- answer{err: &fleet.Error{Code: fleet.CodeForgeAuth, Message: "the system's keyring gives no token " + name + " of the service " + Keyring, Err: err,
+					Hint: "unlock it, or store one: secret-tool store --label 'Gaggle " + name + "' service " + Keyring + " username " + name + " on Linux, security add-generic-password -s " + Keyring + " -a " + name + " -w on macOS, which both ask for it; without a keyring use tokenFile"}}
+				return
+			}
+			secret, err := clean(text, "the keyring's token "+name)
+			if err == nil {
+				known, until = secret, now().Add(time.Minute)
+			}
+			done <- answer{secret, err}
+		}()
+		select {
+		case a := <-done:
+			return a.secret, a.err
+		case <-ctx.Done():
+			return "", context.Cause(ctx)
+		}
 	}
 }
 

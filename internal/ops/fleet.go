@@ -120,6 +120,7 @@ func (o *Ops) discover(ctx context.Context, sources []string, strict bool) (all 
 			repos, err = o.discoverForge(ctx, name, scope)
 		default:
 			repos, found, err = catalog.Discover(ctx, from)
+			o.cfg.Forges.settle(repos)
 		}
 		if err != nil && remote {
 			return nil, nil, nil, err // with what the forge asked for, such as to wait

@@ -17,9 +17,11 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+	"github.com/zalando/go-keyring"
 
 	"gaggle/internal/fleet"
 	"gaggle/internal/forge"
+	"gaggle/internal/forge/azure"
 	"gaggle/internal/forge/bitbucket"
 	"gaggle/internal/forge/gitea"
 	"gaggle/internal/forge/github"
@@ -28,10 +30,11 @@ import (
 
 // ForgeConfig is one code host, as forges.yaml has it.
 type ForgeConfig struct {
-	Kind      string   `yaml:"kind"`      // github, gitlab, gitea, bitbucket, bitbucket-dc
-	URL       string   `yaml:"url"`       // of the site; github, gitlab and bitbucket default to the public one
+	Kind      string   `yaml:"kind"`      // github, gitlab, gitea, bitbucket, bitbucket-dc, azure
+	URL       string   `yaml:"url"`       // of the site, for azure with the organisation or collection; github, gitlab and bitbucket default to the public one
 	TokenEnv  string   `yaml:"tokenEnv"`  // environment variable that holds the token
 	TokenFile string   `yaml:"tokenFile"` // file that holds it, for its owner's eyes only; relative to the data folder
+	Keyring   string   `yaml:"keyring"`   // account in the operating system's keyring, of the service gaggle
 	App       ForgeApp `yaml:"app"`       // github: an App instead of a token
 
 	credential forge.Credential
@@ -48,7 +51,8 @@ type ForgeApp struct {
 type Forges map[string]ForgeConfig
 
 // ReadForges reads DATA/forges.yaml, and adds what GITHUB_TOKEN (and GITHUB_URL), GITLAB_TOKEN (and GITLAB_URL), GITEA_TOKEN with
-// GITEA_URL, and BITBUCKET_TOKEN name, as github, gitlab, gitea and bitbucket; with BITBUCKET_URL, as bitbucket-dc. The file wins.
+// GITEA_URL, BITBUCKET_TOKEN and AZURE_DEVOPS_TOKEN with AZURE_DEVOPS_URL name, as github, gitlab, gitea, bitbucket (bitbucket-dc with
+// BITBUCKET_URL) and azure. The file wins.
 func ReadForges(env func(string) string, data string) (Forges, error) {
 	all := Forges{}
 	file := filepath.Join(data, "forges.yaml")
@@ -65,13 +69,12 @@ func ReadForges(env func(string) string, data string) (Forges, error) {
 		}
 		maps.Copy(all, in.Forges)
 	}
-	for _, kind := range []string{"github", "gitlab", "gitea", "bitbucket"} {
-		prefix := strings.ToUpper(kind)
+	for kind, prefix := range map[string]string{"github": "GITHUB", "gitlab": "GITLAB", "gitea": "GITEA", "bitbucket": "BITBUCKET", "azure": "AZURE_DEVOPS"} {
 		at := env(prefix + "_URL")
 		if kind == "bitbucket" && at != "" && strings.TrimRight(at, "/") != "https://bitbucket.org" {
 			kind = "bitbucket-dc"
 		}
-		if _, named := all[kind]; !named && env(prefix+"_TOKEN") != "" && (at != "" || kind != "gitea") {
+		if _, named := all[kind]; !named && env(prefix+"_TOKEN") != "" && (at != "" || kind != "gitea" && kind != "azure") {
 			all[kind] = ForgeConfig{Kind: kind, URL: at, TokenEnv: prefix + "_TOKEN"}
 		}
 	}
@@ -91,12 +94,16 @@ func ReadForges(env func(string) string, data string) (Forges, error) {
 			return filepath.Join(data, path)
 		}
 		switch {
-		case !slices.Contains([]string{"github", "gitlab", "gitea", "bitbucket", "bitbucket-dc"}, c.Kind):
-			return nil, invalid("is of no known kind", "kind: github, gitlab, gitea (also for Forgejo), bitbucket (Cloud) or bitbucket-dc (Data Center)")
+		case !slices.Contains([]string{"github", "gitlab", "gitea", "bitbucket", "bitbucket-dc", "azure"}, c.Kind):
+			return nil, invalid("is of no known kind", "kind: github, gitlab, gitea (also for Forgejo), bitbucket (Cloud), bitbucket-dc (Data Center) or azure")
+		case c.Kind == "azure" && azure.Hosts(c.URL) == nil:
+			return nil, invalid("has no url of an organisation or a collection", "url: https://dev.azure.com/ORGANISATION, or https://tfs.example.com/tfs/COLLECTION")
 		case c.URL == "":
 			return nil, invalid("has no url", "url: https://git.example.com")
+		case strings.Trim(c.Keyring, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != "" || strings.HasPrefix(c.Keyring, "-"):
+			return nil, invalid("names an account of the keyring that cannot be used", "letters, digits, dots, dashes")
 		case c.App.ID != 0 && c.Kind != "github":
-			return nil, invalid("has no Apps", "only GitHub has them: use tokenEnv or tokenFile")
+			return nil, invalid("has no Apps", "only GitHub has them: use tokenEnv, tokenFile or keyring")
 		case c.App.ID != 0:
 			key, err := forge.ReadPrivate(under(c.App.KeyFile))
 			if err == nil {
@@ -108,43 +115,16 @@ func ReadForges(env func(string) string, data string) (Forges, error) {
 			}
 		case c.TokenFile != "":
 			c.credential = forge.FromFile(under(c.TokenFile))
+		case c.Keyring != "":
+			c.credential = forge.FromKeyring(c.Keyring, keyring.Get, time.Now)
 		case c.TokenEnv != "":
 			c.credential = forge.FromEnvironment(env, c.TokenEnv)
 		default:
-			return nil, invalid("names no credential", "tokenEnv: NAME, tokenFile: PATH, or app: for a GitHub App")
+			return nil, invalid("names no credential", "tokenEnv: NAME, tokenFile: PATH, keyring: ACCOUNT, or app: for a GitHub App")
 		}
 		all[name] = c
 	}
 	return all, nil
-}
-
-// secrets are the tokens that can be read now, for the redactor.
-func (f Forges) secrets(ctx context.Context) []string {
-	var all []string
-	for _, c := range f {
-		if c.App.ID == 0 && c.credential != nil {
-			if s, err := c.credential(ctx); err == nil {
-				all = append(all, s.Reveal())
-				if _, token, ok := strings.Cut(s.Reveal(), ":"); ok && token != "" { // Bitbucket's email:token
-					all = append(all, token)
-				}
-			}
-		}
-	}
-	return all
-}
-
-// named finds a configuration by its name, or by the host that repositories carry.
-func (f Forges) named(name string) (ForgeConfig, bool) {
-	if c, ok := f[name]; ok {
-		return c, true
-	}
-	for _, n := range slices.Sorted(maps.Keys(f)) {
-		if u, err := url.Parse(f[n].URL); err == nil && strings.EqualFold(u.Host, name) {
-			return f[n], true
-		}
-	}
-	return ForgeConfig{}, false
 }
 
 // driver makes the driver of a configuration.
@@ -158,6 +138,8 @@ func (c ForgeConfig) driver() (forge.Forge, error) {
 		return bitbucket.NewCloud(bitbucket.CloudConfig{URL: c.URL, Credential: c.credential})
 	case "bitbucket-dc":
 		return bitbucket.NewDataCenter(bitbucket.DataCenterConfig{URL: c.URL, Credential: c.credential})
+	case "azure":
+		return azure.New(azure.Config{URL: c.URL, Credential: c.credential})
 	}
 	return gitea.New(gitea.Config{URL: c.URL, Credential: c.credential})
 }
@@ -169,8 +151,13 @@ func (o *Ops) forgeNamed(name string) (forge.Forge, error) {
 	}
 	c, ok := o.cfg.Forges.named(name)
 	if !ok {
-		return nil, &fleet.Error{Code: fleet.CodeUnsupported, Message: fmt.Sprintf("there is no forge %q", name), Hint: "the built-in one is called local; set GITHUB_TOKEN, GITLAB_TOKEN, BITBUCKET_TOKEN, or GITEA_TOKEN and GITEA_URL, or name it in forges.yaml in the data folder"}
+		return nil, &fleet.Error{Code: fleet.CodeUnsupported, Message: fmt.Sprintf("there is no forge %q", name), Hint: "the built-in one is called local; set GITHUB_TOKEN, GITLAB_TOKEN, BITBUCKET_TOKEN, GITEA_TOKEN with GITEA_URL, or AZURE_DEVOPS_TOKEN with AZURE_DEVOPS_URL, or name it in forges.yaml in the data folder"}
 	}
+	return o.driverOf(c)
+}
+
+// driverOf is the one driver of a configuration.
+func (o *Ops) driverOf(c ForgeConfig) (forge.Forge, error) {
 	o.drivers.Lock()
 	defer o.drivers.Unlock()
 	if d := o.drivers.byURL[c.URL]; d != nil {
@@ -188,15 +175,11 @@ func (o *Ops) forgeNamed(name string) (forge.Forge, error) {
 
 // gitCredential answers git for a clone URL: with the token of the forge that it is on, or with what the person's own git has.
 func (o *Ops) gitCredential(ctx context.Context, raw string) (user, secret string, err error) {
-	u, err := url.Parse(raw)
-	if err != nil {
+	c, ok := o.cfg.Forges.holding(raw)
+	if !ok {
 		return o.person(ctx, raw)
 	}
-	c, ok := o.cfg.Forges.named(u.Host)
-	if site, err := url.Parse(c.URL); !ok || err != nil || site.Scheme != u.Scheme {
-		return o.person(ctx, raw)
-	}
-	d, err := o.forgeNamed(u.Host)
+	d, err := o.driverOf(c)
 	if err != nil {
 		return "", "", err
 	}
@@ -209,7 +192,7 @@ func (o *Ops) gitCredential(ctx context.Context, raw string) (user, secret strin
 	if err != nil {
 		return "", "", err
 	}
-	return map[string]string{"github": "x-access-token", "gitlab": "oauth2", "gitea": "gaggle"}[c.Kind], token.Reveal(), nil
+	return map[string]string{"github": "x-access-token", "gitlab": "oauth2", "gitea": "gaggle", "azure": "gaggle"}[c.Kind], token.Reveal(), nil
 }
 
 // forgeSource reads a source such as "github:acme" or "gitlab:group/sub?archived&topic=go&visibility=public"; ok is false for

@@ -1,12 +1,16 @@
 package ops_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/zalando/go-keyring"
+
 	"gaggle/internal/fleet"
+	"gaggle/internal/forge"
 	"gaggle/internal/forge/simulator"
 	"gaggle/internal/ops"
 )
@@ -34,6 +38,7 @@ func TestForgesAsSources(t *testing.T) {
 	for kind, serve := range map[string]func(testing.TB, *simulator.Host) string{
 		"github": func(t testing.TB, h *simulator.Host) string { return simulator.GitHub(t, h, nil) }, "gitlab": simulator.GitLab, "gitea": simulator.Gitea,
 		"bitbucket": func(t testing.TB, h *simulator.Host) string { return simulator.BitbucketCloud(t, h, nil) }, "bitbucket-dc": func(t testing.TB, h *simulator.Host) string { return simulator.BitbucketDC(t, h, nil) },
+		"azure": func(t testing.TB, h *simulator.Host) string { return simulator.AzureDevOps(t, h, nil) },
 	} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
@@ -103,9 +108,69 @@ func TestReadForges(t *testing.T) {
 	for name, text := range map[string]string{
 		"no kind": "forges: {a: {url: 'https://x'}}", "a token": "forges: {a: {kind: github, token: ghp_secret}}", "no credential": "forges: {a: {kind: github}}",
 		"the built-in one": "forges: {local: {kind: github, tokenEnv: WORK}}", "no url": "forges: {a: {kind: gitea, tokenEnv: WORK}}", "an App elsewhere": "forges: {a: {kind: gitlab, app: {id: 1}}}",
+		"no organisation": "forges: {a: {kind: azure, url: 'https://dev.azure.com', tokenEnv: WORK}}", "an account like a flag": "forges: {a: {kind: github, keyring: '-x'}}", "an odd account": "forges: {a: {kind: github, keyring: 'a b'}}",
 	} {
 		if _, err := read(text); fleet.CodeOf(err) != fleet.CodeInvalid || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A keyring is asked when its token is first needed, and not before.
+func TestTokenFromTheKeyring(t *testing.T) {
+	const token = "only-the-keyring-has-this"
+	host, h := simulator.Harness(t, 0, simulator.Faults{})
+	host.Token(token)
+	h.Push(t, "main", map[string]string{"a.txt": "a\n"})
+	data := t.TempDir()
+	text := "forges:\n  work: {kind: azure, url: '" + simulator.AzureDevOps(t, host, nil) + "', keyring: work-token}\n"
+	if err := os.WriteFile(filepath.Join(data, "forges.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	keyring.MockInitWithError(errors.New("nobody should ask yet"))
+	forges, err := ops.ReadForges(func(string) string { return "" }, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := ops.Open(t.Context(), ops.Config{Data: data, Forges: forges, Actor: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(o.Close)
+	keyring.MockInit()
+	_, err = o.Sync(t.Context(), ops.SyncInput{From: "work:acme"})
+	if fleet.CodeOf(err) != fleet.CodeForgeAuth || !strings.Contains(err.Error(), "work-token") || !strings.Contains(fleet.HintOf(err), "secret-tool store") {
+		t.Errorf("%v (%s)", err, fleet.HintOf(err))
+	}
+	if err := keyring.Set(forge.Keyring, "work-token", token); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := o.Sync(t.Context(), ops.SyncInput{From: "work:acme"}); err != nil || out.Repositories != 1 || out.Read != 1 {
+		t.Errorf("%+v, %v", out, err)
+	}
+	if said := o.Redacted("it was " + token); strings.Contains(said, token) {
+		t.Error("the token is not known to be a secret:", said)
+	}
+}
+
+// Two organisations on one host have a token each.
+func TestOrganisationsOnOneHost(t *testing.T) {
+	data := t.TempDir()
+	env := map[string]string{"ONE": "token-of-one", "TWO": "token-of-two"}
+	text := "forges:\n  one: {kind: azure, url: 'https://dev.azure.com/one', tokenEnv: ONE}\n  two: {kind: azure, url: 'https://two.visualstudio.com/', tokenEnv: TWO}\n"
+	if err := os.WriteFile(filepath.Join(data, "forges.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	forges, err := ops.ReadForges(func(k string) string { return env[k] }, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for clone, want := range map[string]string{
+		"https://dev.azure.com/one/p/_git/r": "one", "https://dev.azure.com/two/p/_git/r": "two", "https://two.visualstudio.com/p/_git/r": "two", "https://one.visualstudio.com/DefaultCollection/p/_git/r": "one",
+		"https://dev.azure.com/three/p/_git/r": "", "http://dev.azure.com/one/p/_git/r": "", "https://github.com/one/r": "",
+	} {
+		if got := forges.Holding(clone); got != want {
+			t.Errorf("%s is held by %q, want %q", clone, got, want)
 		}
 	}
 }

@@ -92,6 +92,7 @@ func Open(ctx context.Context, cfg Config) (*Ops, error) {
 		cfg.Database = filepath.Join(data, "gaggle.db")
 	}
 	o := &Ops{cfg: cfg, redact: redact.New(append(cfg.Models.secrets(), cfg.Forges.secrets(ctx)...)...)}
+	o.cfg.Forges = cfg.Forges.taught(o.redact)
 	if o.git, err = git.Open(git.Config{Dir: filepath.Join(data, "mirrors"), AllowFile: true, Credentials: o.gitCredential}); err != nil {
 		return nil, unwritable(data, err)
 	}

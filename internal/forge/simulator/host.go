@@ -119,6 +119,13 @@ func NewHost(cfg Config) *Host {
 	return &Host{git: cfg.Git, cfg: cfg, repos: map[string]*Repo{}, moved: map[string]string{}, calls: map[string]int{}, dice: newDice(cfg.Seed, cfg.Faults)}
 }
 
+// Token has the host want another token.
+func (h *Host) Token(token string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.cfg.Token = token
+}
+
 // Add puts a repository on the host.
 func (h *Host) Add(r Repo) *Repo {
 	h.mu.Lock()
