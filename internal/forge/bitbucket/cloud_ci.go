@@ -130,7 +130,7 @@ func (f *Cloud) Rerun(ctx context.Context, repo fleet.Repository, commit string,
 			target[name] = part
 		}
 	}
-	_, err = f.http.JSON(ctx, http.MethodPost, at, map[string]any{"type": "pipeline", "target": target}, nil)
+	_, err = f.http.JSON(ctx, http.MethodPost, at, map[string]any{"target": target}, nil)
 	return err
 }
 

@@ -21,7 +21,7 @@ func (f *Cloud) AddComment(ctx context.Context, repo fleet.Repository, number in
 	if err != nil {
 		return err
 	}
-	in := map[string]any{"type": "pullrequest_comment", "content": map[string]any{"raw": forge.Clip(body, longestBody)}}
+	in := map[string]any{"content": map[string]any{"raw": forge.Clip(body, longestBody)}}
 	_, err = f.http.JSON(ctx, http.MethodPost, at, in, nil)
 	return f.missing(ctx, repo, err, forge.NotFound(repo, "#"+strconv.Itoa(number)))
 }

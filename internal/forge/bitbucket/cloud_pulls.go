@@ -112,7 +112,7 @@ func (f *Cloud) Open(ctx context.Context, spec forge.PullSpec) (forge.Pull, erro
 		return forge.Pull{}, err
 	}
 	branch := func(name string) map[string]any { return map[string]any{"branch": map[string]any{"name": name}} }
-	in := map[string]any{"type": "pullrequest", "title": spec.Title, "description": spec.Body, "source": branch(spec.HeadBranch), "destination": branch(spec.BaseBranch), "close_source_branch": false, "draft": spec.Draft}
+	in := map[string]any{"title": spec.Title, "description": spec.Body, "source": branch(spec.HeadBranch), "destination": branch(spec.BaseBranch), "close_source_branch": false, "draft": spec.Draft}
 	var p cloudPull
 	err = f.send(ctx, http.MethodPost, at, in, nil, reviewers, &p)
 	switch status := transport.StatusOf(err); {
@@ -132,9 +132,9 @@ func (f *Cloud) send(ctx context.Context, method, at string, in map[string]any, 
 	for {
 		list := []map[string]any{}
 		for _, r := range slices.Concat(have, more) {
-			u := map[string]any{"type": "user", "uuid": r.UUID}
+			u := map[string]any{"uuid": r.UUID}
 			if r.UUID == "" {
-				u = map[string]any{"type": "user", "account_id": r.AccountID}
+				u = map[string]any{"account_id": r.AccountID}
 			}
 			list = append(list, u)
 		}
@@ -180,7 +180,7 @@ func (f *Cloud) update(ctx context.Context, spec forge.PullSpec, p *cloudPull) (
 	if err != nil {
 		return forge.Pull{}, err
 	}
-	in := map[string]any{"type": "pullrequest", "title": spec.Title, "description": spec.Body, "draft": p.Draft}
+	in := map[string]any{"title": spec.Title, "description": spec.Body, "draft": p.Draft}
 	if now.BaseBranch != spec.BaseBranch {
 		in["destination"] = map[string]any{"branch": map[string]any{"name": spec.BaseBranch}}
 	}
