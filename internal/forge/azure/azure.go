@@ -56,6 +56,7 @@ var (
 	_ forge.Checks        = (*Forge)(nil)
 	_ forge.Rerunner      = (*Forge)(nil)
 	_ forge.Reviews       = (*Forge)(nil)
+	_ forge.Clock         = (*Forge)(nil)
 )
 
 // New makes the driver. It asks nothing yet.
@@ -94,6 +95,9 @@ func (f *Forge) Calls() int {
 	}
 	return f.http.Calls() + f.people.Calls()
 }
+
+// HostTime implements forge.Clock.
+func (f *Forge) HostTime() time.Time { return f.http.HostTime() }
 
 // sign takes personal access tokens, and those of Entra ID, which are JWTs.
 func sign(h http.Header, token string) {
