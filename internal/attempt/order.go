@@ -38,6 +38,8 @@ type Order struct {
 	Seed []byte
 	// Replay takes the seed for the first round's result: where it fits and is found good, no agent is asked.
 	Replay bool
+	// Reverse takes the seed back out of the base instead. It goes with spec.AgentRevert.
+	Reverse bool
 	// Round is told each round as it ends; an error stops the attempt.
 	Round func(ctx context.Context, r fleet.Round) error
 }

@@ -36,17 +36,18 @@ func (j *job) rounds(ctx context.Context) (Outcome, error) {
 func (j *job) loop(ctx context.Context, co *git.Checkout) (out Outcome, err error) {
 	feedback, session := j.o.Feedback, ""
 	limit := j.c.Limits.Rounds
-	if j.c.Change.Agent == spec.AgentScript {
+	if j.c.Change.Agent == spec.AgentScript || j.c.Change.Agent == spec.AgentRevert {
 		limit = 1 // a program does the same thing again
 	}
 	seeded, err := j.sow(ctx, co)
 	if err != nil {
 		return out, err
 	}
+	replay := seeded && (j.o.Replay || j.agent == nil)
 	for n := 1; n <= limit; n++ {
 		began, before := time.Now(), j.usage.total()
 		res := agent.Result{Done: true, Summary: "the earlier change, on the base as it is now"}
-		if n > 1 || !seeded || !j.o.Replay {
+		if n > 1 || !replay {
 			if res, err = j.runAgent(ctx, co, n, session, feedback); err != nil {
 				return out, err
 			}
@@ -89,10 +90,20 @@ func (j *job) loop(ctx context.Context, co *git.Checkout) (out Outcome, err erro
 
 // sow puts the seed into the work tree, and says whether it did.
 func (j *job) sow(ctx context.Context, co *git.Checkout) (bool, error) {
+	if j.agent == nil && len(j.o.Seed) == 0 {
+		return false, fleet.Errorf(fleet.CodeInternal, "there is nothing to take back")
+	}
 	if len(j.o.Seed) == 0 || j.c.Change.Agent == spec.AgentScript {
 		return false, nil
 	}
-	err := co.ApplyDiff(ctx, j.o.Seed)
+	apply := co.ApplyDiff
+	if j.o.Reverse {
+		apply = co.RevertDiff
+	}
+	err := apply(ctx, j.o.Seed)
+	if j.agent == nil {
+		return err == nil, err // there is nobody who could do it in another way
+	}
 	if fleet.CodeOf(err) == fleet.CodeMergeConflict && err != nil {
 		fmt.Fprintf(&j.log, "the earlier change does not fit the base any more: %v\n", err)
 		return false, nil

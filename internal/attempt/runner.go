@@ -79,7 +79,7 @@ type job struct {
 	r         *Runner
 	o         Order
 	c         *spec.Campaign
-	agent     agent.Agent
+	agent     agent.Agent // nil for spec.AgentRevert, where the seed is all
 	version   string
 	dir       string
 	base      git.Head
@@ -131,15 +131,21 @@ func (r *Runner) Attempt(ctx context.Context, o Order) (out Outcome, err error) 
 }
 
 func (j *job) run(ctx context.Context) (Outcome, error) {
-	var known bool
-	if j.agent, known = j.r.cfg.Agents[j.c.Change.Agent]; !known {
-		return Outcome{}, &fleet.Error{Code: fleet.CodeAgentMissing, Message: fmt.Sprintf("there is no agent %q", j.c.Change.Agent)}
-	}
 	var err error
-	if j.version, err = j.r.version(ctx, j.agent); err != nil {
-		return Outcome{}, err
+	if j.c.Change.Agent != spec.AgentRevert {
+		var known bool
+		if j.agent, known = j.r.cfg.Agents[j.c.Change.Agent]; !known {
+			return Outcome{}, &fleet.Error{Code: fleet.CodeAgentMissing, Message: fmt.Sprintf("there is no agent %q", j.c.Change.Agent)}
+		}
+		if j.version, err = j.r.version(ctx, j.agent); err != nil {
+			return Outcome{}, err
+		}
 	}
-	if j.base, err = j.r.cfg.Git.Refresh(ctx, j.o.Repository, j.r.cfg.MaxAge); err != nil {
+	age := j.r.cfg.MaxAge
+	if len(j.o.Seed) > 0 {
+		age = 1 // it is about what happened on the base just now
+	}
+	if j.base, err = j.r.cfg.Git.Refresh(ctx, j.o.Repository, age); err != nil {
 		return Outcome{}, err
 	}
 	if j.o.Base.Commit != "" {
@@ -183,7 +189,7 @@ func (r *Runner) version(ctx context.Context, a agent.Agent) (string, error) {
 
 // key names everything that the result depends on.
 func (j *job) key() string {
-	data, err := json.Marshal([]any{j.base.Tree, j.o.Component, j.c.ChangeHash(), j.c.Change.Agent, j.version, j.r.model(j.c), j.r.cfg.JudgeModel, j.o.Feedback, j.o.Seed, j.o.Replay})
+	data, err := json.Marshal([]any{j.base.Tree, j.o.Component, j.c.ChangeHash(), j.c.Change.Agent, j.version, j.r.model(j.c), j.r.cfg.JudgeModel, j.o.Feedback, j.o.Seed, j.o.Replay, j.o.Reverse})
 	if err != nil { // plain data always marshals
 		panic(err)
 	}

@@ -31,7 +31,7 @@ const planInside = "/srv/plan.json"
 
 // openDoor opens the gateway for this attempt when something in it needs a model or a host.
 func (j *job) openDoor(ctx context.Context) error {
-	asks := j.c.Change.Agent != spec.AgentScript
+	asks := j.c.Change.Agent != spec.AgentScript && j.c.Change.Agent != spec.AgentRevert
 	if !asks && j.c.Judge.Mode == spec.JudgeOff && len(j.c.Change.Egress) == 0 {
 		return nil
 	}
@@ -47,7 +47,7 @@ func (j *job) openDoor(ctx context.Context) error {
 // names are not known beforehand: Claude Code takes names that only it can resolve.
 func (j *job) models() []string {
 	var all []string
-	if j.c.Change.Agent != spec.AgentScript {
+	if j.c.Change.Agent != spec.AgentScript && j.c.Change.Agent != spec.AgentRevert {
 		m := j.r.model(j.c)
 		if m == "" || j.c.Change.Agent == spec.AgentClaude {
 			return nil
@@ -94,7 +94,7 @@ func (j *job) plan(ctx context.Context, co *git.Checkout) (err error) {
 	if err := co.Exclude(verify.ScratchPatterns(j.verifiers)); err != nil {
 		return err
 	}
-	if j.c.Change.Agent == spec.AgentScript {
+	if j.c.Change.Agent == spec.AgentScript || j.c.Change.Agent == spec.AgentRevert {
 		return nil // the base is verified once it is known that there is a change
 	}
 	if err := j.verifyBase(ctx); err != nil {
@@ -115,7 +115,7 @@ func (j *job) runAgent(ctx context.Context, co *git.Checkout, n int, session, fe
 			return agent.Result{}, diskError(err)
 		}
 	}
-	asks := j.c.Change.Agent != spec.AgentScript
+	asks := j.c.Change.Agent != spec.AgentScript && j.c.Change.Agent != spec.AgentRevert
 	box := agent.Box{Sandbox: j.r.cfg.Sandbox, Log: &j.log, Scratch: j.path("scratch"), Spec: sandbox.Spec{
 		Work:   co.Tree,
 		Home:   home,

@@ -198,12 +198,32 @@ func (e *Engine) change(ctx context.Context, h *hold, row store.Campaign, c *spe
 	if err != nil {
 		return err
 	}
+	if err := e.reverse(ctx, &order, c, t); err != nil {
+		return err
+	}
 	t.ChangeHash = row.ChangeHash
 	return e.attempt(ctx, h, c, t, order, func(tx *store.Tx, t *fleet.Target) error {
 		return tx.Move(ctx, t, store.Move{To: fleet.Changing, Actor: e.cfg.Actor})
 	}, func(ctx context.Context, t fleet.Target, a fleet.Attempt, out attempt.Outcome, failure error) error {
 		return e.settle(ctx, h, t, a, c.Limits.Attempts, out, failure)
 	})
+}
+
+// reverse gives an attempt of a campaign that takes another one back the diff that the other had merged.
+func (e *Engine) reverse(ctx context.Context, order *attempt.Order, c *spec.Campaign, t fleet.Target) error {
+	if c.Change.Reverts == "" {
+		return nil
+	}
+	list, err := e.store.Targets(ctx, store.Filter{Campaign: c.Change.Reverts, Component: t.Component})
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 || list[0].DiffKey == "" {
+		return fleet.Errorf(fleet.CodeInternal, "campaign %q has no diff of %s any more", c.Change.Reverts, t.Component)
+	}
+	order.Seed, err = e.store.GetRecord(ctx, list[0].DiffKey)
+	order.Reverse = true
+	return err
 }
 
 // order is what an attempt at a target is told, but for the target and the attempt themselves.

@@ -108,6 +108,11 @@ func (e *Engine) revise(ctx context.Context, h *hold, row store.Campaign, c *spe
 	if order.Seed, err = e.seed(ctx, t, *f.Task); err != nil {
 		return err
 	}
+	if f.Task.Kind == fleet.ReviseRetry {
+		if err := e.reverse(ctx, &order, c, t); err != nil {
+			return err
+		}
+	}
 	order.Feedback, order.Replay = f.Task.Feedback, f.Task.Kind == fleet.ReviseBase
 	if f.Task.Kind == fleet.ReviseCI || f.Task.Kind == fleet.ReviseReview {
 		order.Base = git.Head{Branch: order.Repository.DefaultBranch, Commit: t.BaseCommit, Tree: t.BaseTree}

@@ -171,6 +171,17 @@ func (c *Checkout) ApplyDiff(ctx context.Context, diff []byte) error {
 	return nil
 }
 
+// RevertDiff takes a diff that Diff made back out of the work tree, also where the base has changed around it. One that
+// cannot be taken back is a merge_conflict, and the checkout is of no use any more.
+func (c *Checkout) RevertDiff(ctx context.Context, diff []byte) error {
+	cmd := command{args: []string{"apply", "--reverse", "--index", "--3way", "--whitespace=nowarn", "-"}, stdin: bytes.NewReader(diff)}
+	if err := c.git(ctx, cmd); err != nil {
+		return classify(applyError(err), "the change to "+clean(c.repo.Name)+" could not be taken back")
+	}
+	c.current = ""
+	return nil
+}
+
 // applyError tells a diff that does not fit from git failing.
 func applyError(err error) error {
 	if exitedWith(err, 1) {

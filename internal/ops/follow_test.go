@@ -157,21 +157,24 @@ func (f *flock) file(slug, ref, name string) string {
 	return text
 }
 
-// revert takes the newest commit of the default branch back, as git words it.
-func (f *flock) revert(slug string) {
+// git runs git in a repository of the host, as somebody there would.
+func (f *flock) git(slug string, args ...string) string {
 	f.t.Helper()
 	var path string
 	f.host.With(slug, func(r *simulator.Repo) { path = r.Path })
-	run := func(args ...string) string {
-		cmd := exec.Command("git", append([]string{"-C", path, "-c", "user.name=ann", "-c", "user.email=ann@example.com"}, args...)...)
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			f.t.Fatalf("git %v: %v: %s", args, err, out)
-		}
-		return strings.TrimSpace(string(out))
+	cmd := exec.Command("git", append([]string{"-C", path, "-c", "user.name=ann", "-c", "user.email=ann@example.com"}, args...)...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		f.t.Fatalf("git %v: %v: %s", args, err, out)
 	}
-	tip := run("rev-parse", "main")
-	run("update-ref", "refs/heads/main", run("commit-tree", "-p", tip, "-m", "Revert \"c\"\n\nThis reverts commit "+tip+".", "main~1^{tree}"))
+	return strings.TrimSpace(string(out))
+}
+
+// revert takes the newest commit of the default branch back, as git words it.
+func (f *flock) revert(slug string) {
+	f.t.Helper()
+	tip := f.git(slug, "rev-parse", "main")
+	f.git(slug, "update-ref", "refs/heads/main", f.git(slug, "commit-tree", "-p", tip, "-m", "Revert \"c\"\n\nThis reverts commit "+tip+".", "main~1^{tree}"))
 }
 
 func (f *flock) head(slug string) (sha string) {
@@ -330,5 +333,41 @@ func TestFollowMerges(t *testing.T) {
 	f.follow()
 	if _, said := f.target(f.slugs[0]); !strings.Contains(said, "it was reverted by") {
 		t.Errorf("said %q", said)
+	}
+}
+
+// What was merged is taken back by pull requests of their own, also where the base went on; what cannot be is said.
+func TestRevert(t *testing.T) {
+	t.Parallel()
+	f := newFlock(t, 3, simulator.Faults{})
+	f.run("")
+	for _, slug := range f.slugs {
+		f.git(slug, "update-ref", "refs/heads/main", f.branch)
+	}
+	f.follow()
+	f.repos[f.slugs[1]].Push(t, "main", map[string]string{"two.txt": "2\n"})
+	f.repos[f.slugs[2]].Push(t, "main", map[string]string{"README.md": "hello\nother\nwords\n"})
+	for _, slug := range f.slugs {
+		f.state(slug, fleet.Merged)
+	}
+	out, err := f.ops.Revert(t.Context(), ops.RevertInput{Campaign: "c", Why: "It broke the build."}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := out.Status.Campaigns[0]; s.Name != "c-revert" || s.States[fleet.Proposed] != 2 || s.States[fleet.Failed] != 1 {
+		t.Errorf("%+v", s.States)
+	}
+	if got := f.file(f.slugs[1], "gaggle/c-revert", "README.md"); got != "hello\n" {
+		t.Errorf("taken back to %q", got)
+	}
+	again, err := f.ops.Revert(t.Context(), ops.RevertInput{Campaign: "c"}, nil)
+	if err != nil || again.Status.Campaigns[0].States[fleet.Proposed] != 2 {
+		t.Errorf("%+v, %v", again, err)
+	}
+	if open, all := f.host.Pulls(f.slugs[0]); open != 1 || all != 2 {
+		t.Errorf("%d pull requests, %d open", all, open)
+	}
+	if _, err := f.ops.Revert(t.Context(), ops.RevertInput{Campaign: "c-revert"}, nil); fleet.CodeOf(err) != fleet.CodeInvalid {
+		t.Error(err)
 	}
 }

@@ -68,6 +68,7 @@ const (
 	AgentNative = "native"
 	AgentClaude = "claude"
 	AgentScript = "script"
+	AgentRevert = "revert" // no file names it: Change.Reverts does the change
 )
 
 // Change says what is to be done to each target.
@@ -76,9 +77,11 @@ type Change struct {
 	Agent  string            `json:"agent"`
 	Model  string            `json:"model,omitempty"` // "" leaves it to the machine's settings
 	Script Script            `json:"script,omitzero"`
-	Paths  []string          `json:"paths"`            // globs as package guard reads them: relative to the component, "/x" from the repository's root, "!x" takes away
-	Env    map[string]string `json:"env,omitempty"`    // plain values for the agent and the verifiers
-	Egress []string          `json:"egress,omitempty"` // hosts that the agent and the verifiers may reach, such as "*.example.com"
+	Paths  []string          `json:"paths"`         // globs as package guard reads them: relative to the component, "/x" from the repository's root, "!x" takes away
+	Env    map[string]string `json:"env,omitempty"` // plain values for the agent and the verifiers
+	// Reverts names the campaign whose merged changes this one takes back; "" for any other change. No file sets it.
+	Reverts string   `json:"reverts,omitempty"`
+	Egress  []string `json:"egress,omitempty"` // hosts that the agent and the verifiers may reach, such as "*.example.com"
 }
 
 // Script is the program of the script agent: a file beside the campaign file, or text written inside it.

@@ -23,6 +23,9 @@ func (c *Campaign) ChangeHash() string {
 	part("format", "gaggle-change-1")
 	part("prompt", c.Change.Prompt)
 	part("agent", c.Change.Agent, c.Change.Model)
+	if c.Change.Reverts != "" {
+		part("reverts", c.Change.Reverts)
+	}
 	part("script", string(c.Change.Script.Content))
 	set("paths", c.Change.Paths)
 	for _, name := range slices.Sorted(maps.Keys(c.Change.Env)) {

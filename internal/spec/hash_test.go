@@ -10,7 +10,7 @@ import (
 // TestChangeHash moves every field of a Campaign, found by reflection, and says for each whether the hash moves with it.
 func TestChangeHash(t *testing.T) {
 	moves := []string{
-		"Change.Prompt", "Change.Agent", "Change.Model", "Change.Script.Content", "Change.Paths", "Change.Env", "Change.Egress",
+		"Change.Prompt", "Change.Agent", "Change.Model", "Change.Reverts", "Change.Script.Content", "Change.Paths", "Change.Env", "Change.Egress",
 		"Verify.Auto", "Verify.Run", "Verify.Timeout", "Guard.Allow", "Judge.Mode", "Judge.Model", "Judge.Prompt", "Limits.Rounds",
 	}
 	stays := []string{
