@@ -167,6 +167,9 @@ func (f *Cloud) missing(ctx context.Context, repo fleet.Repository, err, what er
 	_, err = f.http.JSON(ctx, http.MethodGet, at, nil, nil)
 	switch transport.StatusOf(err) {
 	case http.StatusNotFound, http.StatusGone, http.StatusForbidden:
+		if transport.Says(err, "privilege scopes") {
+			return err
+		}
 		return &fleet.Error{Code: fleet.CodeRepoGone, Message: "Bitbucket has no repository " + repo.Name + " for this credential", Hint: "it was deleted, or made private to it"}
 	}
 	if err != nil {

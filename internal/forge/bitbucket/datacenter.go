@@ -37,7 +37,7 @@ type DataCenter struct {
 	credential forge.Credential
 	now        func() time.Time
 
-	login   memory[string]  // the account's name, once
+	login   memory[string]  // the account's name, by token: one may be replaced
 	mails   memory[string]  // names by mail address; "" for nobody
 	writers memory[writers] // by slug and name
 	seen    memory[glance]  // what Follow saw, by slug and number
@@ -90,14 +90,14 @@ func (f *DataCenter) Calls() int { return f.http.Calls() }
 func (f *DataCenter) GitLogin(ctx context.Context) (user, secret string, err error) {
 	token, err := f.credential(ctx)
 	if err == nil {
-		user, err = f.whoami(ctx)
+		user, err = f.whoami(ctx, token)
 	}
 	return user, token.Reveal(), err
 }
 
 // whoami is the account that a token belongs to, which every reply says in its header.
-func (f *DataCenter) whoami(ctx context.Context) (string, error) {
-	if name, ok := f.login.get(""); ok {
+func (f *DataCenter) whoami(ctx context.Context, token forge.Secret) (string, error) {
+	if name, ok := f.login.get(token.Reveal()); ok {
 		return name, nil
 	}
 	h, err := f.http.JSON(ctx, http.MethodGet, f.site.String()+"/rest/api/latest/application-properties", nil, nil)
@@ -108,7 +108,7 @@ func (f *DataCenter) whoami(ctx context.Context) (string, error) {
 	if err != nil || name == "" || name == "anonymous" {
 		return "", &fleet.Error{Code: fleet.CodeForgeAuth, Message: "Bitbucket signs nobody in with the token", Hint: "make an HTTP access token for an account, with write permission for repositories"}
 	}
-	f.login.put("", name)
+	f.login.put(token.Reveal(), name)
 	return name, nil
 }
 

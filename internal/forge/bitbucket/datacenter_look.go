@@ -198,7 +198,11 @@ func (f *DataCenter) tip(ctx context.Context, repo fleet.Repository, branch stri
 
 // Check implements forge.Checker. The server does not tell what a token allows, so what can be tried without harm is tried.
 func (f *DataCenter) Check(ctx context.Context) (forge.Account, []forge.Ability, error) {
-	name, err := f.whoami(ctx)
+	token, err := f.credential(ctx)
+	if err != nil {
+		return forge.Account{}, nil, err
+	}
+	name, err := f.whoami(ctx, token)
 	if err != nil {
 		return forge.Account{}, nil, err
 	}
