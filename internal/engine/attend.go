@@ -10,6 +10,7 @@ import (
 	"gaggle/internal/fleet"
 	"gaggle/internal/forge"
 	"gaggle/internal/policy"
+	"gaggle/internal/publish"
 	"gaggle/internal/spec"
 	"gaggle/internal/store"
 )
@@ -364,7 +365,7 @@ func (e *Engine) patience() time.Duration {
 
 // close ends the pull request without a merge and the target with it.
 func (v *visit) close(ctx context.Context, comment, message string) error {
-	if err := v.e.cfg.Publisher.Withdraw(ctx, v.repo, v.t.PullNumber, v.t.Branch, comment); err != nil {
+	if _, err := v.e.cfg.Publisher.Withdraw(ctx, publish.Withdrawal{Repository: v.repo, Number: v.t.PullNumber, Branch: v.t.Branch, Head: v.t.HeadCommit, Comment: comment}); err != nil {
 		return err
 	}
 	return v.h.end(ctx, func(ctx context.Context, tx *store.Tx) error {

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"gaggle/internal/fleet"
+	"gaggle/internal/publish"
 	"gaggle/internal/rollout"
 	"gaggle/internal/spec"
 	"gaggle/internal/store"
@@ -333,7 +334,8 @@ func (e *Engine) Cancel(ctx context.Context, sel Selection, actor string) (int, 
 		if err != nil {
 			return 0, err
 		}
-		if err := e.cfg.Publisher.Withdraw(ctx, repo.Repository, t.PullNumber, t.Branch, "Campaign "+t.Campaign+" was canceled by "+actor+"."); err != nil {
+		w := publish.Withdrawal{Repository: repo.Repository, Number: t.PullNumber, Branch: t.Branch, Head: t.HeadCommit, Comment: "Campaign " + t.Campaign + " was canceled by " + actor + "."}
+		if _, err := e.cfg.Publisher.Withdraw(ctx, w); err != nil {
 			return 0, err
 		}
 	}

@@ -27,7 +27,7 @@ type Changer interface {
 // is there already is found before anything is made.
 type Publisher interface {
 	Publish(ctx context.Context, p publish.Proposal) (publish.Published, error)
-	Withdraw(ctx context.Context, repo fleet.Repository, number int, branch, comment string) error
+	Withdraw(ctx context.Context, w publish.Withdrawal) (publish.Withdrawn, error)
 }
 
 // Config is what an engine works with.

@@ -101,11 +101,12 @@ func (h *host) Get(_ context.Context, _ fleet.Repository, number int) (forge.Pul
 	return *h.byNum[number], nil
 }
 
-func (h *host) Withdraw(_ context.Context, _ fleet.Repository, number int, _, _ string) error {
+func (h *host) Withdraw(_ context.Context, w publish.Withdrawal) (publish.Withdrawn, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.byNum[number].State = forge.StateClosed
-	return nil
+	out := publish.Withdrawn{Pull: *h.byNum[w.Number]}
+	h.byNum[w.Number].State = forge.StateClosed
+	return out, nil
 }
 
 func (h *host) set(state forge.State) {

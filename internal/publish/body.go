@@ -4,11 +4,20 @@ import (
 	"fmt"
 	"strings"
 
+	"gaggle/internal/agent"
 	"gaggle/internal/fleet"
+	"gaggle/internal/forge"
 	"gaggle/internal/spec"
 )
 
-// body is what the owner of a component reads, who has five minutes: why, what was checked, and how to object.
+const (
+	maxAsked = 20_000 // characters of the prompt that a pull request shows
+	maxLine  = 300    // characters of what a machine says
+)
+
+// body is what the owner of a component reads, who has five minutes: why, what was checked, and how to object. What people or
+// programs outside the campaign can word stands in code spans, where it is neither markup nor a mention.
+// The longest part stands last, where a host that takes less cuts it off.
 func body(in Proposal) string {
 	var b strings.Builder
 	c := in.Campaign
@@ -18,27 +27,23 @@ func body(in Proposal) string {
 		b.WriteString(d + "\n\n")
 	}
 	b.WriteString("## Why\n\n")
-	fmt.Fprintf(&b, "Campaign `%s` changes every component that it concerns; here it is `%s`", in.Target.Campaign, in.Target.Component)
+	fmt.Fprintf(&b, "Campaign %s changes every component that it concerns; here it is %s", code(in.Target.Campaign), code(in.Target.Component))
 	if in.Component.Path != "" && in.Component.Path != "." {
-		fmt.Fprintf(&b, " in `%s`", in.Component.Path)
+		fmt.Fprintf(&b, " in %s", code(in.Component.Path))
 	}
 	if c.Metadata.Owner != "" {
-		fmt.Fprintf(&b, ". `%s` answers for the campaign", c.Metadata.Owner)
+		fmt.Fprintf(&b, ". %s answers for the campaign", code(c.Metadata.Owner))
 	}
 	b.WriteString(".\n")
 	if c.PullRequest.Issue != "" {
 		fmt.Fprintf(&b, "\nIssue: %s\n", oneLine(c.PullRequest.Issue))
 	}
-	if p := strings.TrimSpace(c.Change.Prompt); p != "" {
-		b.WriteString("\n<details><summary>What was asked</summary>\n\n")
-		fence(&b, p)
-		b.WriteString("\n</details>\n")
-	}
 	s := in.Target.Stat
-	fmt.Fprintf(&b, "\n## What\n\n%d files, +%d −%d lines, by `%s`", s.Files, s.Added, s.Deleted, c.Change.Agent)
-	if in.Attempt.AgentVersion != "" {
-		fmt.Fprintf(&b, " (%s)", in.Attempt.AgentVersion)
+	files := "files"
+	if s.Files == 1 {
+		files = "file"
 	}
+	fmt.Fprintf(&b, "\n## What\n\n%d %s, +%d −%d lines, by %s", s.Files, files, s.Added, s.Deleted, code(strings.TrimSpace(c.Change.Agent+" "+in.Attempt.AgentVersion)))
 	if in.Target.Usage.Cost > 0 {
 		fmt.Fprintf(&b, " for %s", in.Target.Usage.Cost)
 	}
@@ -46,6 +51,11 @@ func body(in Proposal) string {
 	writeChecks(&b, c, in.Attempt)
 	b.WriteString("\n## How to object\n\nClose this pull request: it stays closed. ")
 	fmt.Fprintf(&b, "To keep this campaign out of the repository, add `campaigns: {exclude: [%s]}` to `%s`; `optOut: true` there keeps all campaigns out.\n", in.Target.Campaign, spec.RepoFile)
+	if p := strings.TrimSpace(c.Change.Prompt); p != "" {
+		b.WriteString("\n<details><summary>What was asked</summary>\n\n")
+		fence(&b, forge.Clip(p, maxAsked))
+		b.WriteString("\n</details>\n")
+	}
 	return b.String()
 }
 
@@ -70,11 +80,11 @@ func writeChecks(b *strings.Builder, c *spec.Campaign, a fleet.Attempt) {
 	b.WriteString("- guards: nothing to object to\n")
 	switch {
 	case last.Verdict != nil && last.Verdict.Pass:
-		fmt.Fprintf(b, "- judge (%s): pass\n", last.Verdict.Model)
+		fmt.Fprintf(b, "- judge (%s): pass\n", code(last.Verdict.Model))
 	case last.Verdict != nil:
-		fmt.Fprintf(b, "- judge (%s, advice only): **veto**\n", last.Verdict.Model)
+		fmt.Fprintf(b, "- judge (%s, advice only): **veto**\n", code(last.Verdict.Model))
 		for _, r := range last.Verdict.Reasons {
-			fmt.Fprintf(b, "  - %s\n", oneLine(r))
+			fmt.Fprintf(b, "  - %s\n", code(r))
 		}
 	case c.Judge.Mode == spec.JudgeOff:
 		b.WriteString("- judge: not asked\n")
@@ -95,6 +105,13 @@ func fence(b *strings.Builder, text string) {
 	b.WriteString(mark + "\n" + text + "\n" + mark + "\n")
 }
 
-func code(s string) string { return "`" + strings.ReplaceAll(oneLine(s), "`", "'") + "`" }
+// code writes a text so that it means nothing to Markdown, to the host or to the eye but itself.
+func code(s string) string {
+	s = strings.ReplaceAll(oneLine(agent.Printable(s, maxLine)), "`", "'")
+	if s == "" {
+		s = "-"
+	}
+	return "`" + s + "`"
+}
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"gaggle/internal/agent"
 	"gaggle/internal/fleet"
 	"gaggle/internal/forge"
 	"gaggle/internal/git"
@@ -95,7 +96,7 @@ func (p *Publisher) Publish(ctx context.Context, in Proposal) (Published, error)
 			return Published{}, err
 		}
 	}
-	if err := p.push(ctx, in, url, head, found); err != nil {
+	if head, err = p.push(ctx, in, url, head, found); err != nil {
 		return Published{}, err
 	}
 	pull, err := f.Open(ctx, forge.PullSpec{
@@ -105,33 +106,70 @@ func (p *Publisher) Publish(ctx context.Context, in Proposal) (Published, error)
 	return Published{Head: head, Pull: pull}, err
 }
 
-// push puts the commit on the branch when that stands where Gaggle left it.
-func (p *Publisher) push(ctx context.Context, in Proposal, url, head string, found forge.Pull) error {
-	err := p.cfg.Git.PushTo(ctx, in.Repository, url, head, in.Target.Branch, in.Target.HeadCommit)
-	if in.Target.HeadCommit != "" && !in.Revision && fleet.CodeOf(err) == fleet.CodeBranchTaken && err != nil && found.State != forge.StateOpen {
-		// The branch of a pull request that is over was deleted, as most are.
-		return p.cfg.Git.PushTo(ctx, in.Repository, url, head, in.Target.Branch, "")
+// push puts the commit on the branch when that stands where Gaggle left it, and returns what stands there then: the
+// commit, or its twin that was pushed before a crash.
+func (p *Publisher) push(ctx context.Context, in Proposal, url, head string, found forge.Pull) (string, error) {
+	branch, last := in.Target.Branch, in.Target.HeadCommit
+	err := p.cfg.Git.PushTo(ctx, in.Repository, url, head, branch, last)
+	if err == nil || fleet.CodeOf(err) != fleet.CodeBranchTaken {
+		return head, err
 	}
-	return err
+	if twin, lookErr := p.cfg.Git.TwinAt(ctx, in.Repository, url, branch, head); lookErr == nil && twin != "" {
+		return twin, nil
+	}
+	if last != "" && !in.Revision && found.State != forge.StateOpen {
+		// The branch of a pull request that is over was deleted, as most are.
+		err = p.cfg.Git.PushTo(ctx, in.Repository, url, head, branch, "")
+	}
+	return head, err
 }
 
-// Withdraw closes a pull request with a comment and removes its branch where the forge can.
-func (p *Publisher) Withdraw(ctx context.Context, repo fleet.Repository, number int, branch, comment string) error {
-	f, err := p.cfg.Forge(repo.Forge)
+// Withdrawal names a pull request that is given up.
+type Withdrawal struct {
+	Repository fleet.Repository
+	Number     int
+	Branch     string
+	Head       string // what Gaggle last pushed to the branch
+	Comment    string
+}
+
+// Withdrawn is what became of a withdrawal.
+type Withdrawn struct {
+	Pull forge.Pull // as it was found; one that had ended stays as it was
+	// Kept says why the branch is still there: others pushed to it, or the forge does not let it go.
+	Kept error
+}
+
+// Withdraw closes a pull request with a comment and removes its branch, unless somebody else's commits are on it.
+func (p *Publisher) Withdraw(ctx context.Context, w Withdrawal) (Withdrawn, error) {
+	f, err := p.cfg.Forge(w.Repository.Forge)
 	if err != nil {
-		return err
+		return Withdrawn{}, err
 	}
-	pull, err := f.Get(ctx, repo, number)
+	pull, err := f.Get(ctx, w.Repository, w.Number)
 	if err != nil {
-		return err
+		return Withdrawn{}, err
 	}
-	if err := f.Close(ctx, repo, number, comment); err != nil {
-		return err
+	out := Withdrawn{Pull: pull}
+	if pull.State == forge.StateOpen {
+		if err := f.Close(ctx, w.Repository, w.Number, w.Comment); err != nil {
+			return out, err
+		}
 	}
-	if d, ok := f.(forge.BranchDeleter); ok {
-		return d.DeleteBranch(ctx, repo, branch, pull.HeadSHA)
+	d, can := f.(forge.BranchDeleter)
+	switch {
+	case !can:
+		out.Kept = forge.Unsupported("this forge deletes no branches")
+	case pull.HeadSHA != w.Head:
+		out.Kept = &fleet.Error{Code: fleet.CodeBranchTaken, Message: "somebody pushed to branch " + w.Branch}
+	default:
+		err = d.DeleteBranch(ctx, w.Repository, w.Branch, w.Head)
+		if err != nil && (forge.Passing(err) || ctx.Err() != nil) {
+			return out, err
+		}
+		out.Kept = err
 	}
-	return nil
+	return out, nil
 }
 
 // commitDate is fixed by the target, so that publishing twice makes one commit.
@@ -171,7 +209,7 @@ func commitMessage(in Proposal) string {
 	if in.Campaign.PullRequest.Issue != "" {
 		b.WriteString("\n\nRefs: " + in.Campaign.PullRequest.Issue)
 	}
-	fmt.Fprintf(&b, "\n\nGaggle-Campaign: %s\nGaggle-Component: %s\n", in.Target.Campaign, in.Target.Component)
+	fmt.Fprintf(&b, "\n\nGaggle-Campaign: %s\nGaggle-Component: %s\n", in.Target.Campaign, oneLine(agent.Printable(in.Target.Component, maxLine)))
 	return b.String()
 }
 
