@@ -31,6 +31,7 @@ type visit struct {
 	asks     []forge.Remark // by people with write access, not taken up yet
 	commands []command
 	blamed   []forge.Check // checks that fail because of the change
+	noted    string        // what happened that the ledger has no move for
 }
 
 // attend looks at a proposed target's pull request and takes the next step about it. pull is as the forge has just shown it, or nil.
@@ -135,6 +136,9 @@ func (v *visit) observe(ctx context.Context) error {
 		if err := v.comment(ctx, "touched/"+v.pull.HeadSHA, "Somebody pushed to this branch, so it is yours now: Gaggle follows the pull request and changes nothing on it. `/gaggle retry` gives it back, with what was pushed replaced."); err != nil {
 			return err
 		}
+	}
+	if touched != v.f.Touched {
+		v.noted = map[bool]string{true: "somebody pushed to its branch: it is theirs now", false: "its branch stands as Gaggle left it again"}[touched]
 	}
 	v.f.Touched = touched
 	if !v.pull.Queued {
@@ -313,6 +317,9 @@ func (v *visit) take(ctx context.Context, step policy.Step, why string) error {
 func (v *visit) save(ctx context.Context, note string) error {
 	v.f.Updated = settled(v.host, v.pull, v.now)
 	v.f.LookAgain = v.now.Add(v.wait())
+	if note == "" {
+		note = v.noted
+	}
 	return v.h.end(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if err := tx.SaveFollow(ctx, v.f); err != nil || note == "" {
 			return err

@@ -172,6 +172,9 @@ func (f *Forge) Reviews(ctx context.Context, repo fleet.Repository, number int, 
 		return nil, err
 	}
 	var all []forge.Remark
+	// Only an administrator's token may ask for people's rights. A review is official only by somebody who may write, so it
+	// also vouches for its author's other words.
+	rights := map[string]bool{}
 	for _, c := range said {
 		all = append(all, forge.Remark{ID: "comment-" + strconv.FormatInt(c.ID, 10), Author: userName(c.Poster), Body: c.Body, CreatedAt: c.Created})
 	}
@@ -185,6 +188,9 @@ func (f *Forge) Reviews(ctx context.Context, repo fleet.Repository, number int, 
 			verdict := map[sdk.ReviewStateType]string{sdk.ReviewStateApproved: "approved", sdk.ReviewStateRequestChanges: "changes_requested"}[r.State]
 			if r.State == sdk.ReviewStatePending || r.State == sdk.ReviewStateRequestReview {
 				continue
+			}
+			if r.Official {
+				rights[userName(r.Reviewer)] = true
 			}
 			if verdict != "" || r.Body != "" {
 				all = append(all, forge.Remark{ID: "review-" + strconv.FormatInt(r.ID, 10), Author: userName(r.Reviewer), Body: r.Body, Verdict: verdict, CreatedAt: r.Submitted})
@@ -205,7 +211,6 @@ func (f *Forge) Reviews(ctx context.Context, repo fleet.Repository, number int, 
 		}
 	}
 	all = slices.DeleteFunc(all, func(r forge.Remark) bool { return r.CreatedAt.Before(since) })
-	rights := map[string]bool{}
 	for i := range all {
 		write, known := rights[all[i].Author]
 		if !known && all[i].Author != "" {
