@@ -53,6 +53,12 @@ type Discoverer interface {
 	Discover(ctx context.Context, scope Scope) iter.Seq2[fleet.Repository, error]
 }
 
+// HeadTeller is a Discoverer that may know where default branches stand.
+type HeadTeller interface {
+	// TellsHeads says whether Discover gives heads, so that it can be asked in the place of git.
+	TellsHeads() bool
+}
+
 // Follower reads many pull requests in few calls.
 type Follower interface {
 	// Follow yields the pull requests among these that may have changed since a time of the host's clock, as they stand now. One that is not

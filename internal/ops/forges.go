@@ -266,8 +266,10 @@ func (o *Ops) heads(ctx context.Context, sources []string) map[string]fleet.Repo
 		if !ok || err != nil {
 			continue
 		}
-		if c, _ := o.cfg.Forges.named(name); c.Kind != "github" && c.Kind != "bitbucket" {
-			continue // their lists have no heads
+		if f, err := o.forgeNamed(name); err != nil {
+			continue
+		} else if t, ok := f.(forge.HeadTeller); !ok || !t.TellsHeads() {
+			continue
 		}
 		repos, err := o.discoverForge(ctx, name, scope)
 		if err != nil {

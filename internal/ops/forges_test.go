@@ -59,7 +59,7 @@ func TestForgesAsSources(t *testing.T) {
 			if out, err = o.Sync(t.Context(), ops.SyncInput{}); err != nil || out.Unchanged != 1 || out.Gone != 0 {
 				t.Fatalf("%+v, %v", out, err)
 			}
-			if (kind == "github" || kind == "bitbucket") && (host.Calls("git") != git || host.Calls("")-calls != 2) {
+			if want := map[string]int{"github": 2, "gitlab": 4, "bitbucket": 2}[kind]; want != 0 && (host.Calls("git") != git || host.Calls("")-calls != want) {
 				t.Errorf("nothing new cost %d calls and %d times git", host.Calls("")-calls, host.Calls("git")-git)
 			}
 			h.Push(t, "main", map[string]string{"new.txt": "new\n"})

@@ -70,6 +70,9 @@ func (f *Cloud) authored(workspace, uuid string) string {
 	return f.api.String() + "/workspaces/" + url.PathEscape(workspace) + "/pullrequests/" + url.PathEscape(uuid)
 }
 
+// TellsHeads implements forge.HeadTeller.
+func (f *Cloud) TellsHeads() bool { return true }
+
 // Discover implements forge.Discoverer: one call for a hundred repositories of a workspace, or of a project as
 // "workspace/KEY", with their heads.
 func (f *Cloud) Discover(ctx context.Context, scope forge.Scope) iter.Seq2[fleet.Repository, error] {

@@ -22,13 +22,13 @@ type Harness struct {
 
 	// Push puts one commit with these files on top of a branch, or of the default branch when
 	// that branch does not exist, and returns the commit.
-	Push func(t *testing.T, branch string, files map[string]string) string
+	Push func(t testing.TB, branch string, files map[string]string) string
 	// Read returns a file of a branch; ok is false when it is not there.
-	Read func(t *testing.T, branch, file string) (content string, ok bool)
+	Read func(t testing.TB, branch, file string) (content string, ok bool)
 	// Log returns the subjects of a branch's commits, newest first, with first parents only.
-	Log func(t *testing.T, branch string) []string
+	Log func(t testing.TB, branch string) []string
 	// Tip returns where a branch stands; "" when it does not exist.
-	Tip func(t *testing.T, branch string) string
+	Tip func(t testing.TB, branch string) string
 
 	// Report has CI report a check of a commit. Nil: this host's checks cannot be played.
 	Report func(t *testing.T, commit, name string, state forge.CheckState)
@@ -56,7 +56,7 @@ const (
 )
 
 // Repository makes a bare repository in a temporary folder, with plain git, and fills in all of a Harness but the forge.
-func Repository(t *testing.T, name string) Harness {
+func Repository(t testing.TB, name string) Harness {
 	t.Helper()
 	r := &repository{dir: filepath.Join(t.TempDir(), "bare.git")}
 	r.git(t, nil, "init", "--quiet", "--bare", "--initial-branch=main", r.dir)
@@ -65,13 +65,13 @@ func Repository(t *testing.T, name string) Harness {
 		Repo: fleet.Repository{Name: name, URL: r.dir, Forge: "local", DefaultBranch: "main"},
 		Push: r.push,
 		Tip:  r.tip,
-		Read: func(t *testing.T, branch, file string) (string, bool) {
+		Read: func(t testing.TB, branch, file string) (string, bool) {
 			if r.git(t, nil, "ls-tree", "--name-only", branch, "--", file) == "" {
 				return "", false
 			}
 			return r.git(t, nil, "show", branch+":"+file) + "\n", true
 		},
-		Log: func(t *testing.T, branch string) []string {
+		Log: func(t testing.TB, branch string) []string {
 			return strings.Split(r.git(t, nil, "log", "--first-parent", "--format=%s", branch), "\n")
 		},
 	}
@@ -82,7 +82,7 @@ type repository struct {
 	commits int
 }
 
-func (r *repository) git(t *testing.T, stdin []byte, args ...string) string {
+func (r *repository) git(t testing.TB, stdin []byte, args ...string) string {
 	t.Helper()
 	cmd := exec.Command("git", args...)
 	if args[0] != "init" {
@@ -99,13 +99,13 @@ func (r *repository) git(t *testing.T, stdin []byte, args ...string) string {
 	return strings.TrimSuffix(string(out), "\n")
 }
 
-func (r *repository) tip(t *testing.T, branch string) string {
+func (r *repository) tip(t testing.TB, branch string) string {
 	t.Helper()
 	return r.git(t, nil, "for-each-ref", "--format=%(objectname)", "refs/heads/"+branch)
 }
 
 // push writes the commit with fast-import: one process, where a clone would need seven.
-func (r *repository) push(t *testing.T, branch string, files map[string]string) string {
+func (r *repository) push(t testing.TB, branch string, files map[string]string) string {
 	t.Helper()
 	from := r.tip(t, branch)
 	if from == "" && branch != "main" {

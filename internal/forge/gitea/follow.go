@@ -46,7 +46,8 @@ func memoryKey(slug string, number int) string {
 }
 
 // remember takes in what the server says of a pull request. It says "not mergeable" also while it finds out, so that
-// becomes a conflict only when it says so for some time, or was found so: a process that looks just once would never know.
+// becomes a conflict only when it says so for some time, or was found so long after anybody touched it: a process that looks
+// just once would never know.
 func (f *Forge) remember(key string, p *sdk.PullRequest, ci forge.CheckState) (conflicts bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -57,7 +58,7 @@ func (f *Forge) remember(key string, p *sdk.PullRequest, ci forge.CheckState) (c
 	now := f.now()
 	m := f.memories[key]
 	refuses := !p.Mergeable && !p.Draft && cutDraft(p.Title) == p.Title
-	first := m.head == ""
+	quiet := m.head == "" && p.Updated != nil && now.Sub(*p.Updated) >= settling
 	if m.head != p.Head.Sha {
 		m = memory{headSeen: now}
 	}
@@ -65,7 +66,7 @@ func (f *Forge) remember(key string, p *sdk.PullRequest, ci forge.CheckState) (c
 		m.refused = now
 	}
 	m.head, m.base, m.refuses, m.read = p.Head.Sha, p.Base.Sha, refuses, now
-	m.clash = refuses && (first || now.Sub(m.refused) >= settling)
+	m.clash = refuses && (quiet || now.Sub(m.refused) >= settling)
 	if ci != "" {
 		m.ci = ci
 	}

@@ -34,10 +34,12 @@ type Forge struct {
 	http *transport.Transport
 	now  func() time.Time
 
+	known acquaintance
+
 	mu       sync.Mutex
-	labels   map[string]map[string]int64 // ids by slug and name
-	slugs    map[int64]string            // of repositories by id, as the fleet has them
-	memories map[string]memory           // of open pull requests, by slug and number
+	labels   map[string]*labels // by slug, and by owner for those of an organisation
+	slugs    map[int64]string   // of repositories by id, as the fleet has them
+	memories map[string]memory  // of open pull requests, by slug and number
 }
 
 var (
@@ -69,7 +71,7 @@ func New(cfg Config) (*Forge, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Forge{site: site, http: tr, now: cfg.Now, labels: map[string]map[string]int64{}, slugs: map[int64]string{}, memories: map[string]memory{}}, nil
+	return &Forge{site: site, http: tr, now: cfg.Now, known: acquaintance{slugs: map[string]bool{}}, labels: map[string]*labels{}, slugs: map[int64]string{}, memories: map[string]memory{}}, nil
 }
 
 // HostTime implements forge.Clock.

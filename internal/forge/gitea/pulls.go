@@ -15,8 +15,16 @@ import (
 	"gaggle/internal/forge/transport"
 )
 
-// Find implements forge.Forge.
+// Find implements forge.Forge. In a repository where the account never made a pull request there is none to find, which
+// costs no call: one that another account made is met by Open.
 func (f *Forge) Find(ctx context.Context, repo fleet.Repository, branch string) (forge.Pull, error) {
+	fresh, err := f.isFresh(ctx, repo)
+	if err != nil {
+		return forge.Pull{}, err
+	}
+	if fresh {
+		return forge.Pull{}, forge.NotFound(repo, "with head "+branch)
+	}
 	p, err := f.find(ctx, repo, repo.DefaultBranch, branch)
 	if err != nil {
 		return forge.Pull{}, err
@@ -108,6 +116,7 @@ func (f *Forge) Open(ctx context.Context, spec forge.PullSpec) (forge.Pull, erro
 	opt := sdk.CreatePullRequestOption{Head: spec.HeadBranch, Base: spec.BaseBranch, Title: title, Body: spec.Body, Labels: ids, Reviewers: spec.Reviewers}
 	p, _, err := api.CreatePullRequest(owner, name, opt)
 	err = transport.Error(ctx, err)
+	f.met(owner + "/" + name) // also where the answer was lost
 	if transport.StatusOf(err) == http.StatusUnprocessableEntity && transport.Says(err, "reviewer", "user does not exist") || transport.StatusOf(err) == http.StatusNotFound && len(spec.Reviewers) > 0 && transport.Says(err, "user") {
 		opt.Reviewers, spec.Reviewers = nil, nil
 		p, _, err = api.CreatePullRequest(owner, name, opt)
@@ -197,62 +206,6 @@ func (f *Forge) dress(ctx context.Context, spec forge.PullSpec, p *sdk.PullReque
 		return forge.Pull{}, err
 	}
 	return pull, nil
-}
-
-// labelIDs looks the labels up, and makes those that the repository lacks.
-func (f *Forge) labelIDs(ctx context.Context, repo fleet.Repository, names []string) ([]int64, error) {
-	names = forge.Lacking(nil, names)
-	if len(names) == 0 {
-		return nil, nil
-	}
-	api, owner, name, err := f.at(ctx, repo)
-	if err != nil {
-		return nil, err
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock() // also while asking: two workers must not make one label twice
-	known := f.labels[owner+"/"+name]
-	if known == nil {
-		known = map[string]int64{}
-		pages := newPager()
-		for {
-			list, resp, err := api.ListRepoLabels(owner, name, sdk.ListLabelsOptions{ListOptions: pages.ListOptions})
-			if err = transport.Error(ctx, err); err != nil {
-				return nil, f.missing(ctx, repo, err, err)
-			}
-			for _, l := range list {
-				known[strings.ToLower(l.Name)] = l.ID
-			}
-			if !pages.next(resp, len(list)) {
-				break
-			}
-		}
-		if len(f.labels) > 20000 {
-			clear(f.labels)
-		}
-		f.labels[owner+"/"+name] = known
-	}
-	var ids []int64
-	for _, n := range names {
-		id, ok := known[strings.ToLower(n)]
-		if !ok {
-			l, _, err := api.CreateLabel(owner, name, sdk.CreateLabelOption{Name: n, Color: "#70c24a"})
-			if err = transport.Error(ctx, err); err != nil {
-				delete(f.labels, owner+"/"+name) // it may be there after all
-				return nil, err
-			}
-			id = l.ID
-			known[strings.ToLower(n)] = id
-		}
-		ids = append(ids, id)
-	}
-	return ids, nil
-}
-
-func (f *Forge) forgetLabels(slug string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.labels, slug)
 }
 
 // Get implements forge.Forge.

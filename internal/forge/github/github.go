@@ -37,7 +37,7 @@ type Forge struct {
 	api     *gh.Client
 
 	mu     sync.Mutex
-	absent map[string]time.Time  // heads that Find just saw no pull request of
+	absent map[string]*vacancy   // where Find just saw no pull request, by clone URL and branch
 	rights map[string]permission // by slug and user
 }
 
@@ -52,6 +52,7 @@ var (
 	_ forge.Commenter     = (*Forge)(nil)
 	_ forge.BranchDeleter = (*Forge)(nil)
 	_ forge.Discoverer    = (*Forge)(nil)
+	_ forge.HeadTeller    = (*Forge)(nil)
 	_ forge.Follower      = (*Forge)(nil)
 	_ forge.Checker       = (*Forge)(nil)
 	_ forge.Checks        = (*Forge)(nil)
@@ -85,7 +86,7 @@ func New(cfg Config) (*Forge, error) {
 	if err != nil {
 		return nil, fleet.Errorf(fleet.CodeInvalid, "the URL of a GitHub cannot be used: %w", err)
 	}
-	return &Forge{site: site, graphql: graphql, http: tr, api: api, absent: map[string]time.Time{}, rights: map[string]permission{}}, nil
+	return &Forge{site: site, graphql: graphql, http: tr, api: api, absent: map[string]*vacancy{}, rights: map[string]permission{}}, nil
 }
 
 // apiURLs are where the REST and the GraphQL API of a site are: on a host of their own for github.com and for ghe.com,
@@ -122,7 +123,7 @@ func (f *Forge) missing(ctx context.Context, repo fleet.Repository, owner, name 
 	}
 	_, _, err = f.api.Repositories.Get(ctx, owner, name)
 	if err = transport.Error(ctx, err); transport.StatusOf(err) == http.StatusNotFound {
-		return &fleet.Error{Code: fleet.CodeRepoGone, Message: "GitHub has no repository " + owner + "/" + name + " for this credential", Hint: "it was deleted, or made private to it"}
+		return gone(owner, name)
 	}
 	if err != nil {
 		return err

@@ -30,11 +30,12 @@ type pullNode struct {
 	ReviewRequests                       struct {
 		Nodes []struct{ RequestedReviewer *struct{ Login, Slug string } }
 	}
-	Repository       struct{ NameWithOwner string }
-	Mergeable        string
-	IsInMergeQueue   bool
-	AutoMergeRequest *struct{ EnabledAt string }
-	Commits          struct {
+	Repository        struct{ NameWithOwner string }
+	IsCrossRepository bool
+	Mergeable         string
+	IsInMergeQueue    bool
+	AutoMergeRequest  *struct{ EnabledAt string }
+	Commits           struct {
 		Nodes []struct {
 			Commit struct{ StatusCheckRollup *struct{ State string } }
 		}
@@ -115,6 +116,9 @@ func (f *Forge) query(ctx context.Context, query string, variables map[string]an
 
 const discoverQuery = `query Repositories($owner:String!,$after:String,$fork:Boolean){repositoryOwner(login:$owner){repositories(first:100,after:$after,isFork:$fork,ownerAffiliations:[OWNER],orderBy:{field:NAME,direction:ASC}){` +
 	`nodes{nameWithOwner url isArchived isFork visibility diskUsage repositoryTopics(first:50){nodes{topic{name}}} defaultBranchRef{name target{oid ...on Commit{tree{oid}}}}} pageInfo{hasNextPage endCursor}}}}`
+
+// TellsHeads implements forge.HeadTeller.
+func (f *Forge) TellsHeads() bool { return true }
 
 // Discover implements forge.Discoverer: a call for each hundred repositories.
 func (f *Forge) Discover(ctx context.Context, scope forge.Scope) iter.Seq2[fleet.Repository, error] {

@@ -30,46 +30,54 @@ import (
 // GitHub's own description of its API, as an npm package.
 const describedBy, description = "@octokit/openapi@23.0.2", "package/generated/api.github.com.json"
 
-// describe reads the description, which npm fetches once into the user's cache.
+// describe reads the description.
 func describe(t *testing.T) map[string]any {
+	t.Helper()
+	var doc map[string]any
+	if err := json.Unmarshal(published(t, describedBy, description), &doc); err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+// published is a file of an npm package, which npm fetches once into the user's cache.
+func published(t *testing.T, pkg, name string) []byte {
 	t.Helper()
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(cache, "gaggle-tests")
-	file := filepath.Join(dir, "octokit-openapi-23.0.2.json")
+	file := filepath.Join(dir, strings.NewReplacer("@", "-", "/", "-").Replace(strings.TrimPrefix(pkg, "@"))+filepath.Ext(name))
 	text, err := os.ReadFile(file)
-	if err != nil {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		packed := t.TempDir()
-		cmd := exec.CommandContext(t.Context(), "npm", "pack", "--silent", describedBy)
-		cmd.Dir = packed
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("missing part: npm, or its registry: %v\n%s", err, out)
-		}
-		archives, _ := filepath.Glob(filepath.Join(packed, "*.tgz"))
-		if len(archives) != 1 {
-			t.Fatal("npm packed nothing")
-		}
-		text = unpack(t, archives[0])
-		if err := os.WriteFile(file+".new", text, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Rename(file+".new", file); err != nil {
-			t.Fatal(err)
-		}
+	if err == nil {
+		return text
 	}
-	var doc map[string]any
-	if err := json.Unmarshal(text, &doc); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	return doc
+	packed := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), "npm", "pack", "--silent", pkg)
+	cmd.Dir = packed
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("missing part: npm, or its registry: %v\n%s", err, out)
+	}
+	archives, _ := filepath.Glob(filepath.Join(packed, "*.tgz"))
+	if len(archives) != 1 {
+		t.Fatal("npm packed nothing")
+	}
+	text = unpack(t, archives[0], name)
+	fresh := filepath.Join(dir, "new-"+strconv.Itoa(os.Getpid()))
+	if err := os.WriteFile(fresh, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(fresh, file); err != nil {
+		t.Fatal(err)
+	}
+	return text
 }
 
-func unpack(t *testing.T, archive string) []byte {
+func unpack(t *testing.T, archive, name string) []byte {
 	t.Helper()
 	f, err := os.Open(archive)
 	if err != nil {
@@ -83,12 +91,12 @@ func unpack(t *testing.T, archive string) []byte {
 	for r := tar.NewReader(z); ; {
 		h, err := r.Next()
 		if errors.Is(err, io.EOF) {
-			t.Fatal("the package holds no " + description)
+			t.Fatal("the package holds no " + name)
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		if h.Name == description {
+		if h.Name == name {
 			text, err := io.ReadAll(r)
 			if err != nil {
 				t.Fatal(err)
@@ -235,7 +243,7 @@ func (d *described) check(x simulator.Exchange) {
 	defer d.mu.Unlock()
 	path, rest := strings.CutPrefix(x.Path, "/api/v3")
 	if !rest || strings.HasPrefix(path, "/logs/") || strings.HasPrefix(path, "/repositories/") {
-		return // GraphQL, and where GitHub redirects to, are described elsewhere
+		return // GraphQL is described elsewhere, and where GitHub redirects to nowhere
 	}
 	template, method := d.template(path), strings.ToLower(x.Method)
 	op, ok := d.doc["paths"].(map[string]any)[template].(map[string]any)[method].(map[string]any)

@@ -9,6 +9,7 @@ import (
 
 	"gaggle/internal/fleet"
 	"gaggle/internal/forge"
+	"gaggle/internal/forge/transport"
 )
 
 const (
@@ -22,7 +23,7 @@ func (f *Forge) enqueue(ctx context.Context, p *gh.PullRequest, spec forge.Merge
 	number, id, head := p.GetNumber(), p.GetNodeID(), cmp.Or(spec.ExpectHead, p.GetHead().GetSHA())
 	queued := forge.Queued(number, "in the merge queue of "+p.GetBase().GetRef())
 	var data any
-	problems, err := f.query(ctx, enqueueQuery, map[string]any{"id": id, "head": head}, &data)
+	problems, err := f.query(transport.Writing(ctx), enqueueQuery, map[string]any{"id": id, "head": head}, &data)
 	if err != nil {
 		return err
 	}

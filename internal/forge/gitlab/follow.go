@@ -1,11 +1,14 @@
 package gitlab
 
 import (
+	"cmp"
 	"context"
 	"iter"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	sdk "gitlab.com/gitlab-org/api/client-go/v2"
@@ -96,14 +99,31 @@ func (w *watched) open(ctx context.Context) bool {
 // recheck has GitLab find out about conflicts where a branch moved: it does so once somebody asks. The next pass sees
 // what came of it, and asks again where this call failed.
 func (w *watched) recheck(ctx context.Context, stale map[int64][]int64) bool {
-	for project, numbers := range stale {
-		for some := range slices.Chunk(numbers, 100) {
-			_, _, err := w.forge.api.MergeRequests.ListProjectMergeRequests(project, &sdk.ListProjectMergeRequestsOptions{IIDs: &some, State: sdk.Ptr("opened"), WithMergeStatusRecheck: sdk.Ptr(true), ListOptions: sdk.ListOptions{PerPage: 100}}, sdk.WithContext(ctx))
-			err = transport.Error(ctx, err)
-			if _, limited := forge.RetryAfter(err); limited || ctx.Err() != nil {
-				w.yield(forge.Pull{}, err)
-				return false
-			}
+	ask := func(project int64, numbers []int64) error {
+		_, _, err := w.forge.api.MergeRequests.ListProjectMergeRequests(project, &sdk.ListProjectMergeRequestsOptions{IIDs: &numbers, State: sdk.Ptr("opened"), WithMergeStatusRecheck: sdk.Ptr(true), ListOptions: sdk.ListOptions{PerPage: 100}}, sdk.WithContext(ctx))
+		err = transport.Error(ctx, err)
+		if _, limited := forge.RetryAfter(err); limited || ctx.Err() != nil {
+			return err
+		}
+		return nil
+	}
+	projects := slices.Collect(maps.Keys(stale))
+	for some := range slices.Chunk(projects, 16) {
+		errs := make([]error, len(some))
+		var wg sync.WaitGroup
+		for i, project := range some {
+			wg.Go(func() {
+				for numbers := range slices.Chunk(stale[project], 100) {
+					if errs[i] = ask(project, numbers); errs[i] != nil {
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+		if err := cmp.Or(errs...); err != nil {
+			w.yield(forge.Pull{}, err)
+			return false
 		}
 	}
 	return true

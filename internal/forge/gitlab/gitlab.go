@@ -47,6 +47,7 @@ var (
 	_ forge.Commenter     = (*Forge)(nil)
 	_ forge.BranchDeleter = (*Forge)(nil)
 	_ forge.Discoverer    = (*Forge)(nil)
+	_ forge.HeadTeller    = (*Forge)(nil)
 	_ forge.Follower      = (*Forge)(nil)
 	_ forge.Checker       = (*Forge)(nil)
 	_ forge.Checks        = (*Forge)(nil)

@@ -128,3 +128,65 @@ func (f *Forge) open(ctx context.Context) iter.Seq2[*node, error] {
 		}
 	}
 }
+
+const usersQuery = `query Users($names:[String!]){users(usernames:$names,first:100){nodes{id username}}}`
+
+// lookUp finds the numbers of users, by their names in small letters; nobody is left out.
+func (f *Forge) lookUp(ctx context.Context, names []string) (map[string]int64, error) {
+	var data struct {
+		Users struct {
+			Nodes []struct{ ID, Username string }
+		}
+	}
+	if err := f.query(ctx, usersQuery, map[string]any{"names": names}, &data); err != nil {
+		return nil, err
+	}
+	found := map[string]int64{}
+	for _, u := range data.Users.Nodes {
+		found[strings.ToLower(u.Username)] = numberOf(u.ID)
+	}
+	return found, nil
+}
+
+// numberOf is the number at the end of an id such as "gid://gitlab/User/5"; 0 where there is none.
+func numberOf(gid string) int64 {
+	n, err := strconv.ParseInt(gid[strings.LastIndex(gid, "/")+1:], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// headsAtOnce is how many projects one call asks the heads of: each costs GitLab three looks at a git server.
+const headsAtOnce = 50
+
+const headsQuery = `query Heads($ids:[ID!]){projects(ids:$ids,first:50){nodes{id repository{rootRef tree{lastCommit{sha}}}}}}`
+
+// heads asks where the default branches of projects stand. One that has no commit, or does not show its code, is left out.
+func (f *Forge) heads(ctx context.Context, projects []int64) (map[int64][2]string, error) {
+	ids := make([]string, len(projects))
+	for i, p := range projects {
+		ids[i] = "gid://gitlab/Project/" + strconv.FormatInt(p, 10)
+	}
+	var data struct {
+		Projects struct {
+			Nodes []struct {
+				ID         string
+				Repository *struct {
+					RootRef string
+					Tree    *struct{ LastCommit *struct{ Sha string } }
+				}
+			}
+		}
+	}
+	if err := f.query(ctx, headsQuery, map[string]any{"ids": ids}, &data); err != nil {
+		return nil, err
+	}
+	told := map[int64][2]string{}
+	for _, n := range data.Projects.Nodes {
+		if r := n.Repository; r != nil && r.Tree != nil && r.Tree.LastCommit != nil {
+			told[numberOf(n.ID)] = [2]string{r.RootRef, r.Tree.LastCommit.Sha}
+		}
+	}
+	return told, nil
+}

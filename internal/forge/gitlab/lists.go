@@ -97,10 +97,52 @@ func (f *Forge) mine(ctx context.Context, state string, since *time.Time) iter.S
 	}
 }
 
-// Discover implements forge.Discoverer: a call for each hundred projects of a group with all its subgroups, or of a user.
-// GitLab names no heads in its lists.
+// TellsHeads implements forge.HeadTeller.
+func (f *Forge) TellsHeads() bool { return true }
+
+// Discover implements forge.Discoverer: a call for each hundred projects of a group with all its subgroups, or of a user,
+// and one for the heads of each fifty. A head that GitLab does not tell is left out: git is asked for it.
 func (f *Forge) Discover(ctx context.Context, scope forge.Scope) iter.Seq2[fleet.Repository, error] {
 	return func(yield func(fleet.Repository, error) bool) {
+		var ids []int64
+		var held []fleet.Repository
+		flush := func() bool {
+			told, err := f.heads(ctx, ids)
+			if _, limited := forge.RetryAfter(err); limited || ctx.Err() != nil {
+				yield(fleet.Repository{}, err)
+				return false
+			}
+			for i, r := range held {
+				if at := told[ids[i]]; at[0] == r.DefaultBranch {
+					r.Head = at[1]
+				}
+				if !yield(r, nil) {
+					return false
+				}
+			}
+			ids, held = ids[:0], held[:0]
+			return true
+		}
+		for p, err := range f.projects(ctx, scope) {
+			if err != nil {
+				yield(fleet.Repository{}, err)
+				return
+			}
+			ids = append(ids, p.ID)
+			held = append(held, fleet.Repository{Name: p.PathWithNamespace, URL: f.site.String() + "/" + p.PathWithNamespace + ".git", Forge: f.site.Host, DefaultBranch: p.DefaultBranch, Archived: p.Archived})
+			if len(ids) == headsAtOnce && !flush() {
+				return
+			}
+		}
+		if len(ids) > 0 {
+			flush()
+		}
+	}
+}
+
+// projects yields those of a scope that pass its filter.
+func (f *Forge) projects(ctx context.Context, scope forge.Scope) iter.Seq2[*sdk.Project, error] {
+	return func(yield func(*sdk.Project, error) bool) {
 		pages := sdk.ListOptions{PerPage: 100, Page: 1}
 		user := false
 		for {
@@ -125,7 +167,7 @@ func (f *Forge) Discover(ctx context.Context, scope forge.Scope) iter.Seq2[fleet
 				err = &fleet.Error{Code: fleet.CodeNotFound, Message: "GitLab knows no group or user " + scope.Owner, Hint: "the credential may also lack the right to see it"}
 			}
 			if err != nil {
-				yield(fleet.Repository{}, err)
+				yield(nil, err)
 				return
 			}
 			for _, p := range list {
@@ -133,8 +175,7 @@ func (f *Forge) Discover(ctx context.Context, scope forge.Scope) iter.Seq2[fleet
 				if p.Statistics != nil {
 					t.Size = p.Statistics.RepositorySize
 				}
-				r := fleet.Repository{Name: p.PathWithNamespace, URL: f.site.String() + "/" + p.PathWithNamespace + ".git", Forge: f.site.Host, DefaultBranch: p.DefaultBranch, Archived: p.Archived}
-				if scope.Takes(t) && !yield(r, nil) {
+				if scope.Takes(t) && !yield(p, nil) {
 					return
 				}
 			}

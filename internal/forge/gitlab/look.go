@@ -153,7 +153,7 @@ func (f *Forge) Check(ctx context.Context) (forge.Account, []forge.Ability, erro
 	if !push.OK {
 		push.Detail = "the token lacks the scope write_repository"
 	}
-	return account, []forge.Ability{can, push, rebase, {Name: "heads in lists", Detail: "GitLab does not give them: git is asked"}}, nil
+	return account, []forge.Ability{can, push, rebase}, nil
 }
 
 // Checks implements forge.Checks.

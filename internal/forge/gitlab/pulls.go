@@ -160,27 +160,33 @@ func (f *Forge) update(ctx context.Context, spec forge.PullSpec, m *sdk.BasicMer
 	return f.notEmpty(ctx, spec, full)
 }
 
-// userIDs looks users up, each once.
+// userIDs looks users up, each once, and all that are new in one call.
 func (f *Forge) userIDs(ctx context.Context, names []string) ([]int64, error) {
-	ids := []int64{}
-	for _, name := range forge.Lacking(nil, names) {
-		key := strings.ToLower(name)
-		f.mu.Lock()
-		id, known := f.users[key]
-		f.mu.Unlock()
-		if !known {
-			list, _, err := f.api.Users.ListUsers(&sdk.ListUsersOptions{Username: &name}, sdk.WithContext(ctx))
-			if err = transport.Error(ctx, err); err != nil {
-				return nil, err
-			}
-			if len(list) > 0 {
-				id = list[0].ID
-			}
-			f.mu.Lock()
-			f.users[key] = id
-			f.mu.Unlock()
+	names = forge.Lacking(nil, names)
+	var unknown []string
+	f.mu.Lock()
+	for _, name := range names {
+		if _, known := f.users[strings.ToLower(name)]; !known {
+			unknown = append(unknown, name)
 		}
-		if id != 0 {
+	}
+	f.mu.Unlock()
+	if len(unknown) > 0 {
+		found, err := f.lookUp(ctx, unknown)
+		if err != nil {
+			return nil, err
+		}
+		f.mu.Lock()
+		for _, name := range unknown {
+			f.users[strings.ToLower(name)] = found[strings.ToLower(name)]
+		}
+		f.mu.Unlock()
+	}
+	ids := []int64{}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, name := range names {
+		if id := f.users[strings.ToLower(name)]; id != 0 {
 			ids = append(ids, id)
 		}
 	}

@@ -56,12 +56,12 @@ func (g gitea) routes(s *server) {
 		})
 	}
 	on("GET ", func(c *call) { c.json(http.StatusOK, g.repo(c, c.repo)) })
-	on("GET /labels", func(c *call) { paged(c, c.repo.Labels, func(n string) any { return g.label(c.repo, n) }) })
+	on("GET /labels", func(c *call) { paged(c, c.repo.Labels, func(n string) any { return g.label(c, c.repo, n) }) })
 	on("POST /labels", func(c *call) {
 		var in struct{ Name string }
 		if c.read(&in) {
 			c.repo.Labels = append(c.repo.Labels, in.Name)
-			c.json(http.StatusCreated, g.label(c.repo, in.Name))
+			c.json(http.StatusCreated, g.label(c, c.repo, in.Name))
 		}
 	})
 	on("GET /pulls", func(c *call) {
@@ -121,8 +121,8 @@ func (g gitea) routes(s *server) {
 	pull("POST /issues/{n}/labels", func(c *call, p *Pull) {
 		var in struct{ Labels []int }
 		if c.read(&in) {
-			p.Labels, p.Updated = add(p.Labels, g.names(c.repo, in.Labels)...), time.Now().UTC()
-			c.json(http.StatusOK, g.labels(p))
+			p.Labels, p.Updated = add(p.Labels, g.names(c, c.repo, in.Labels)...), time.Now().UTC()
+			c.json(http.StatusOK, g.labels(c, p))
 		}
 	})
 	on("GET /collaborators/{user}/permission", func(c *call) {
@@ -173,6 +173,11 @@ func (g gitea) routes(s *server) {
 	}
 	s.handle("GET /api/v1/repos/issues/search", g.search)
 	s.handle("GET /api/v1/repos/search", g.pushed)
+	s.handle("GET /api/v1/orgs/{owner}/labels", func(c *call) {
+		paged(c, c.host.cfg.OrgLabels, func(n string) any {
+			return map[string]any{"id": 1000 + slices.Index(c.host.cfg.OrgLabels, n), "name": n}
+		})
+	})
 	s.handle("GET /api/v1/user", func(c *call) { c.json(http.StatusOK, login(Self)) })
 	s.handle("GET /api/v1/user/repos", func(c *call) { c.json(http.StatusOK, []any{}) })
 	s.handle("GET /api/v1/user/orgs", func(c *call) {
@@ -180,13 +185,19 @@ func (g gitea) routes(s *server) {
 	})
 }
 
-func (gitea) label(r *Repo, name string) map[string]any {
+func (gitea) label(c *call, r *Repo, name string) map[string]any {
+	if i := slices.Index(c.host.cfg.OrgLabels, name); i >= 0 && !slices.Contains(r.Labels, name) {
+		return map[string]any{"id": 1000 + i, "name": name}
+	}
 	return map[string]any{"id": slices.Index(r.Labels, name) + 1, "name": name}
 }
 
-func (gitea) names(r *Repo, ids []int) []string {
+func (gitea) names(c *call, r *Repo, ids []int) []string {
 	var out []string
 	for _, id := range ids {
+		if org := c.host.cfg.OrgLabels; id >= 1000 && id < 1000+len(org) {
+			out = append(out, org[id-1000])
+		}
 		if id > 0 && id <= len(r.Labels) {
 			out = append(out, r.Labels[id-1])
 		}
@@ -194,10 +205,10 @@ func (gitea) names(r *Repo, ids []int) []string {
 	return out
 }
 
-func (g gitea) labels(p *Pull) []any {
+func (g gitea) labels(c *call, p *Pull) []any {
 	out := []any{}
 	for _, l := range p.Labels {
-		out = append(out, g.label(p.repo, l))
+		out = append(out, g.label(c, p.repo, l))
 	}
 	return out
 }
@@ -215,7 +226,7 @@ func (g gitea) pull(c *call, p *Pull) map[string]any {
 	}
 	out := map[string]any{
 		"id": p.ID, "number": p.Number, "html_url": c.url + "/" + p.repo.Slug + "/pulls/" + strconv.Itoa(p.Number), "title": p.Title, "body": p.Body, "state": p.State,
-		"draft": draft(p.Title), "labels": g.labels(p), "requested_reviewers": reviewers, "user": login(p.Author), "merged": p.State == "merged", "mergeable": p.State == "open" && p.asked >= 2 && !p.dirty && !draft(p.Title),
+		"draft": draft(p.Title), "labels": g.labels(c, p), "requested_reviewers": reviewers, "user": login(p.Author), "merged": p.State == "merged", "mergeable": p.State == "open" && p.asked >= 2 && !p.dirty && !draft(p.Title),
 		"head": map[string]any{"label": p.Head, "ref": p.Head, "sha": p.HeadSHA, "repo_id": p.repo.ID}, "base": map[string]any{"label": p.Base, "ref": p.Base, "sha": p.base, "repo_id": p.repo.ID},
 		"created_at": stamp(p.Created), "updated_at": stamp(p.Updated),
 	}
@@ -244,7 +255,7 @@ func (g gitea) create(c *call) {
 		c.fail(http.StatusNotFound, "user does not exist [uid: 0, name: stranger]")
 		return
 	}
-	p, err := c.host.create(c.ctx, c.repo, Pull{Title: in.Title, Body: in.Body, Head: in.Head, Base: in.Base, Labels: g.names(c.repo, in.Labels), Reviewers: add(nil, in.Reviewers...)})
+	p, err := c.host.create(c.ctx, c.repo, Pull{Title: in.Title, Body: in.Body, Head: in.Head, Base: in.Base, Labels: g.names(c, c.repo, in.Labels), Reviewers: add(nil, in.Reviewers...)})
 	switch {
 	case errors.Is(err, errMissing):
 		c.fail(http.StatusNotFound, "The target couldn't be found.")

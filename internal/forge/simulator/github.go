@@ -98,6 +98,7 @@ func (g github) routes(s *server) {
 	pull("POST /issues/{n}/labels", func(c *call, p *Pull) {
 		var in struct{ Labels []string }
 		if c.read(&in) {
+			c.repo.Labels = add(c.repo.Labels, in.Labels...)
 			p.Labels, p.Updated = add(p.Labels, in.Labels...), time.Now().UTC()
 			c.json(http.StatusOK, labels(p.Labels))
 		}

@@ -289,7 +289,7 @@ func (g gitlab) create(c *call) {
 		c.fail(http.StatusForbidden, "403 Forbidden - the project is archived")
 		return
 	}
-	pull := Pull{Title: in.Title, Body: in.Description, Head: in.Head, Base: in.Base, Reviewers: users(nil, in.Reviewers)}
+	pull := Pull{Title: in.Title, Body: in.Description, Head: in.Head, Base: in.Base, Reviewers: c.host.named(nil, in.Reviewers)}
 	if in.Labels != "" {
 		pull.Labels = strings.Split(in.Labels, ",")
 	}
@@ -317,16 +317,9 @@ func (g gitlab) create(c *call) {
 	}
 }
 
-// known are the users that the tests ask to review.
-var known = []string{"ann", "bob", "cyd"}
-
-func users(have []string, ids []int) []string {
+func (h *Host) named(have []string, ids []int) []string {
 	for _, id := range ids {
-		for _, k := range known {
-			if userID(k) == id {
-				have = add(have, k)
-			}
-		}
+		have = add(have, h.people[id])
 	}
 	return have
 }
@@ -351,7 +344,7 @@ func (g gitlab) edit(c *call, p *Pull) {
 		p.Labels = add(p.Labels, strings.Split(in.AddLabels, ",")...)
 	}
 	if in.Reviewers != nil {
-		p.Reviewers = users(nil, in.Reviewers)
+		p.Reviewers = c.host.named(nil, in.Reviewers)
 	}
 	if in.StateEvent == "close" && p.State == "open" {
 		p.State = "closed"

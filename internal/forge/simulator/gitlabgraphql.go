@@ -20,7 +20,10 @@ func (gitlab) word(state string) string {
 func (g gitlab) graphql(c *call) {
 	var in struct {
 		Query     string
-		Variables struct{ After string }
+		Variables struct {
+			After      string
+			Names, IDs []string
+		}
 	}
 	if !c.read(&in) {
 		return
@@ -49,6 +52,30 @@ func (g gitlab) graphql(c *call) {
 		}
 		info := map[string]any{"hasNextPage": to < len(all), "endCursor": strconv.Itoa(to)}
 		c.json(http.StatusOK, map[string]any{"data": map[string]any{"currentUser": map[string]any{"authoredMergeRequests": map[string]any{"nodes": nodes, "pageInfo": info}}}})
+	case "Users":
+		nodes := []any{}
+		for _, name := range in.Variables.Names {
+			if name != "stranger" {
+				c.host.people[userID(name)] = name
+				nodes = append(nodes, map[string]any{"id": "gid://gitlab/User/" + strconv.Itoa(userID(name)), "username": name})
+			}
+		}
+		c.json(http.StatusOK, map[string]any{"data": map[string]any{"users": map[string]any{"nodes": nodes}}})
+	case "Heads":
+		nodes := []any{}
+		for _, r := range c.host.repos {
+			if !slices.Contains(in.Variables.IDs, "gid://gitlab/Project/"+strconv.Itoa(r.ID)) {
+				continue
+			}
+			node := map[string]any{"id": "gid://gitlab/Project/" + strconv.Itoa(r.ID), "repository": nil}
+			if r.Path != "" {
+				if tips, _, err := c.host.tips(c.ctx, r, r.Default); err == nil && tips[0] != "" {
+					node["repository"] = map[string]any{"rootRef": r.Default, "tree": map[string]any{"lastCommit": map[string]any{"sha": tips[0]}}}
+				}
+			}
+			nodes = append(nodes, node)
+		}
+		c.json(http.StatusOK, map[string]any{"data": map[string]any{"projects": map[string]any{"nodes": nodes}}})
 	default:
 		c.json(http.StatusOK, map[string]any{"errors": []any{map[string]any{"message": "no operation " + name}}})
 	}

@@ -90,6 +90,12 @@ func (g github) graphql(c *call) {
 			nodes = append(nodes, g.pullNode(c, p))
 		}
 		c.json(http.StatusOK, map[string]any{"data": map[string]any{"viewer": map[string]any{"pullRequests": map[string]any{"nodes": nodes, "pageInfo": info}}}})
+	case "Find":
+		g.find(c, text)
+	case "Make":
+		g.make(c, in.Query, text, in.Variables["draft"] == true)
+	case "Dress":
+		g.dress(c, text("pull"), in.Variables)
 	case "Enqueue", "Queued":
 		g.queue(c, name, text("id"), text("head"))
 	default:
@@ -151,10 +157,14 @@ func (g github) pullNode(c *call, p *Pull) map[string]any {
 		names = append(names, map[string]any{"name": l})
 	}
 	for _, r := range p.Reviewers {
-		reviewers = append(reviewers, map[string]any{"requestedReviewer": map[string]any{"login": r}})
+		who := map[string]any{"login": r}
+		if slug, team := strings.CutPrefix(r, "team/"); team {
+			who = map[string]any{"slug": slug}
+		}
+		reviewers = append(reviewers, map[string]any{"requestedReviewer": who})
 	}
 	out := map[string]any{"number": p.Number, "url": c.url + "/" + p.repo.Slug + "/pull/" + strconv.Itoa(p.Number), "title": p.Title, "body": p.Body, "isDraft": p.Draft,
-		"state": strings.ToUpper(p.State), "headRefName": p.Head, "headRefOid": p.HeadSHA, "baseRefName": p.Base, "createdAt": stamp(p.Created), "updatedAt": stamp(p.Updated),
+		"state": strings.ToUpper(p.State), "headRefName": p.Head, "headRefOid": p.HeadSHA, "baseRefName": p.Base, "isCrossRepository": false, "createdAt": stamp(p.Created), "updatedAt": stamp(p.Updated),
 		"author": map[string]any{"login": p.Author}, "mergeCommit": nil, "labels": map[string]any{"nodes": names}, "reviewRequests": map[string]any{"nodes": reviewers},
 		"repository": map[string]any{"nameWithOwner": p.repo.Slug}}
 	out["mergeable"], out["isInMergeQueue"], out["autoMergeRequest"] = "UNKNOWN", p.queue && p.State == "open", nil

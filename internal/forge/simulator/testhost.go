@@ -15,7 +15,7 @@ import (
 const Slug = "acme/billing"
 
 // Harness makes a host with one real repository, and all of a conformance harness but the forge and the clone URL.
-func Harness(t *testing.T, seed uint64, faults Faults) (*Host, forgetest.Harness) {
+func Harness(t testing.TB, seed uint64, faults Faults) (*Host, forgetest.Harness) {
 	t.Helper()
 	store, err := git.Open(git.Config{Dir: filepath.Join(t.TempDir(), "mirrors"), AllowFile: true})
 	if err != nil {

@@ -81,6 +81,11 @@ func (t *Transport) Limiter() *Limiter { return t.cfg.Limiter }
 
 func loopback(host string) bool { return host == "localhost" || host == "127.0.0.1" || host == "::1" }
 
+type writing struct{}
+
+// Writing marks what is asked with a context as making or changing something, where that cannot be seen from outside.
+func Writing(ctx context.Context) context.Context { return context.WithValue(ctx, writing{}, true) }
+
 // RoundTrip implements http.RoundTripper. A reply of 400 and above is an error with a *Status in its chain.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	own := req.URL.Scheme == t.cfg.Base.Scheme && req.URL.Host == t.cfg.Base.Host
@@ -88,7 +93,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		closeBody(req)
 		return nil, fleet.Errorf(fleet.CodeForge, "the forge sends the request on to where it must not go")
 	}
-	write := req.Method != http.MethodGet && req.Method != http.MethodHead && !strings.HasSuffix(req.URL.Path, "/graphql")
+	write := req.Context().Value(writing{}) != nil || req.Method != http.MethodGet && req.Method != http.MethodHead && !strings.HasSuffix(req.URL.Path, "/graphql")
 	if own {
 		if err := t.cfg.Limiter.admit(req.Context(), write); err != nil {
 			closeBody(req)

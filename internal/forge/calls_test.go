@@ -1,0 +1,249 @@
+package forge_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"gaggle/internal/fleet"
+	"gaggle/internal/forge"
+	"gaggle/internal/forge/gitea"
+	"gaggle/internal/forge/github"
+	"gaggle/internal/forge/gitlab"
+	"gaggle/internal/forge/local"
+	"gaggle/internal/forge/simulator"
+	"gaggle/internal/forge/transport"
+	"gaggle/internal/git"
+)
+
+// fleetOf is a driver with many repositories on a simulated host, which all share one bare repository.
+type fleetOf struct {
+	driver
+	host  *simulator.Host
+	repos []fleet.Repository
+	push  func(branch string)
+	late  time.Duration // how far the driver's clock is ahead
+}
+
+type driver interface {
+	forge.Forge
+	forge.Follower
+}
+
+var drivers = []struct {
+	name string
+	make func(t testing.TB, f *fleetOf) (url string)
+}{
+	{"github", func(t testing.TB, f *fleetOf) string {
+		url := simulator.GitHub(t, f.host, nil)
+		d, err := github.New(github.Config{URL: url, Credential: forge.Fixed("token"), Limiter: unpaced()})
+		f.driver = d
+		must(t, err)
+		return url
+	}},
+	{"gitlab", func(t testing.TB, f *fleetOf) string {
+		url := simulator.GitLab(t, f.host)
+		d, err := gitlab.New(gitlab.Config{URL: url, Credential: forge.Fixed("token"), Limiter: unpaced()})
+		f.driver = d
+		must(t, err)
+		return url
+	}},
+	{"gitea", func(t testing.TB, f *fleetOf) string {
+		url := simulator.Gitea(t, f.host)
+		d, err := gitea.New(gitea.Config{URL: url, Credential: forge.Fixed("token"), Now: func() time.Time { return time.Now().Add(f.late) }})
+		f.driver = d
+		must(t, err)
+		return url
+	}},
+}
+
+// unpaced limits nothing but the number of calls under way, so that a test need not wait for the next minute.
+func unpaced() *transport.Limiter { return transport.NewLimiter(transport.Limits{AtOnce: 32}, nil) }
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func newFleet(t testing.TB, makeDriver func(testing.TB, *fleetOf) string, n int) *fleetOf {
+	t.Helper()
+	host, h := simulator.Harness(t, 0, simulator.Faults{})
+	host.Pages(100)
+	f := &fleetOf{host: host, push: func(branch string) { h.Push(t, branch, map[string]string{"a.txt": branch + "\n"}) }}
+	var path string
+	host.With(simulator.Slug, func(r *simulator.Repo) { path = r.Path })
+	url := makeDriver(t, f)
+	for i := range n {
+		slug := fmt.Sprintf("fleet/r%04d", i)
+		host.Add(simulator.Repo{Slug: slug, Path: path})
+		f.repos = append(f.repos, fleet.Repository{Name: slug, URL: url + "/" + slug + ".git", DefaultBranch: "main"})
+	}
+	return f
+}
+
+// open opens a pull request in each repository as publish does, and returns the calls that each one cost.
+func (f *fleetOf) open(t testing.TB, branch string, reviewers func(i int) []string) (refs []forge.PullRef, calls []int) {
+	t.Helper()
+	f.push(branch)
+	for i, r := range f.repos {
+		before := f.host.Calls("")
+		if _, err := f.Find(t.Context(), r, branch); fleet.CodeOf(err) != fleet.CodeNotFound {
+			t.Fatal(err)
+		}
+		spec := forge.PullSpec{Repo: r, HeadBranch: branch, Title: "Change", Body: "Because.", Labels: []string{"fleet"}, Reviewers: reviewers(i)}
+		p, err := f.Open(t.Context(), spec)
+		must(t, err)
+		if !slices.Equal(p.Labels, spec.Labels) || !slices.Equal(p.Reviewers, spec.Reviewers) {
+			t.Fatalf("opened %+v", p)
+		}
+		refs, calls = append(refs, forge.PullRef{Repo: r, Number: p.Number}), append(calls, f.host.Calls("")-before)
+	}
+	return refs, calls
+}
+
+// Each pull request costs three calls at most, also the first one in a repository that lacks the label, with reviewers that
+// nobody asked before.
+func TestCallsToOpen(t *testing.T) {
+	for _, d := range drivers {
+		t.Run(d.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFleet(t, d.make, 20)
+			for campaign, once := range []int{2, 0} { // a Gitea is asked what the account made before, and for its organisation's labels
+				if d.name != "gitea" {
+					once = 0
+				}
+				branch := fmt.Sprintf("gaggle/c%d", campaign)
+				_, calls := f.open(t, branch, func(i int) []string { return []string{fmt.Sprintf("owner%d-%d", campaign, i), "ann"} })
+				calls[0] -= once
+				if slices.Max(calls) > 3 {
+					t.Errorf("%s: a pull request took up to %d calls: %v", branch, slices.Max(calls), calls)
+				}
+			}
+		})
+	}
+}
+
+// One that is followed and unchanged costs a tenth of a call.
+func TestCallsToFollow(t *testing.T) {
+	const n = 100
+	for _, d := range drivers {
+		t.Run(d.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFleet(t, d.make, n)
+			refs, _ := f.open(t, "gaggle/a", func(int) []string { return nil })
+			pass := func(since time.Time) (calls int, seen map[int]bool) {
+				t.Helper()
+				seen = map[int]bool{}
+				before := f.host.Calls("")
+				for p, err := range f.Follow(t.Context(), refs, since) {
+					if err != nil || p.State != forge.StateOpen || p.Conflicts {
+						t.Fatal(p, err)
+					}
+					seen[slices.IndexFunc(refs, func(r forge.PullRef) bool { return r.Repo.Name == p.Repository })] = true
+				}
+				return f.host.Calls("") - before, seen
+			}
+			if _, seen := pass(time.Time{}); len(seen) != n {
+				t.Fatalf("a first pass saw %d of %d", len(seen), n)
+			}
+			for range 2 { // until nothing is in flux any more
+				pass(time.Now())
+				f.late += time.Hour
+			}
+			for range 3 {
+				if calls, _ := pass(time.Now().Add(time.Minute)); calls > n/10 {
+					t.Errorf("%d calls followed %d unchanged ones", calls, n)
+				}
+			}
+			f.host.Say(refs[7].Repo.Name, refs[7].Number, simulator.Comment{Author: "ann", Body: "hm", At: time.Now()})
+			if _, seen := pass(time.Now()); !seen[7] {
+				t.Error("a comment was missed")
+			}
+		})
+	}
+}
+
+// A thousand repositories are listed in tens of calls, with their heads where the host has them in bulk.
+func TestCallsToDiscover(t *testing.T) {
+	const n = 1000
+	for _, d := range drivers {
+		t.Run(d.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFleet(t, d.make, n)
+			before, found, heads := f.host.Calls(""), 0, 0
+			for r, err := range f.driver.(forge.Discoverer).Discover(t.Context(), forge.Scope{Owner: "fleet"}) {
+				must(t, err)
+				found++
+				if r.Head != "" {
+					heads++
+				}
+			}
+			tells, _ := f.driver.(forge.HeadTeller)
+			if calls := f.host.Calls("") - before; found != n || calls > 40 || tells != nil && heads != n || tells == nil && heads != 0 || f.host.Calls("git") != 0 {
+				t.Errorf("%d calls found %d with %d heads", calls, found, heads)
+			}
+			if tells == nil && d.name != "gitea" {
+				t.Error("no heads")
+			}
+		})
+	}
+}
+
+// BenchmarkFollow follows a thousand open pull requests on a host that takes 20 ms for each answer: once nothing changes, and
+// the first time. It reports the seconds and the calls of a pass.
+func BenchmarkFollow(b *testing.B) {
+	const n = 1000
+	run := func(b *testing.B, f forge.Follower, calls func() int, refs []forge.PullRef, since func() time.Time) {
+		before := calls()
+		b.ResetTimer()
+		for b.Loop() {
+			for _, err := range f.Follow(b.Context(), refs, since()) {
+				must(b, err)
+			}
+		}
+		b.ReportMetric(b.Elapsed().Seconds()/float64(b.N), "s/pass")
+		b.ReportMetric(float64(calls()-before)/float64(b.N), "calls/pass")
+		b.ReportMetric(0, "ns/op")
+	}
+	for _, d := range drivers {
+		f := newFleet(b, d.make, n)
+		refs, _ := f.open(b, "gaggle/a", func(int) []string { return nil })
+		calls := func() int { return f.host.Calls("") }
+		f.host.Slow(20 * time.Millisecond)
+		b.Run(d.name+"/first", func(b *testing.B) { run(b, f, calls, refs, func() time.Time { return time.Time{} }) })
+		f.late += time.Hour
+		for range 2 {
+			for _, err := range f.Follow(b.Context(), refs, time.Now()) {
+				must(b, err)
+			}
+			f.late += time.Hour
+		}
+		b.Run(d.name+"/unchanged", func(b *testing.B) { run(b, f, calls, refs, func() time.Time { return time.Now().Add(time.Minute) }) })
+	}
+	f, refs := localFleet(b, n)
+	none := func() int { return 0 }
+	b.Run("local/first", func(b *testing.B) { run(b, f, none, refs, func() time.Time { return time.Time{} }) })
+	b.Run("local/unchanged", func(b *testing.B) { run(b, f, none, refs, func() time.Time { return time.Now().Add(time.Minute) }) })
+}
+
+func localFleet(b *testing.B, n int) (*local.Forge, []forge.PullRef) {
+	b.Helper()
+	_, h := simulator.Harness(b, 0, simulator.Faults{})
+	h.Push(b, "gaggle/a", map[string]string{"a.txt": "a\n"})
+	store, err := git.Open(git.Config{Dir: filepath.Join(b.TempDir(), "mirrors"), AllowFile: true})
+	must(b, err)
+	f, err := local.New(local.Config{Dir: filepath.Join(b.TempDir(), "forge"), Git: store})
+	must(b, err)
+	var refs []forge.PullRef
+	for i := range n {
+		r := fleet.Repository{Name: fmt.Sprintf("fleet/r%04d", i), URL: h.Repo.URL, DefaultBranch: "main"}
+		p, err := f.Open(b.Context(), forge.PullSpec{Repo: r, HeadBranch: "gaggle/a", Title: "Change"})
+		must(b, err)
+		refs = append(refs, forge.PullRef{Repo: r, Number: p.Number})
+	}
+	return f, refs
+}
