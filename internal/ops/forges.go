@@ -128,20 +128,20 @@ func ReadForges(env func(string) string, data string) (Forges, error) {
 }
 
 // driver makes the driver of a configuration.
-func (c ForgeConfig) driver() (forge.Forge, error) {
+func (c ForgeConfig) driver(now func() time.Time) (forge.Forge, error) {
 	switch c.Kind {
 	case "github":
 		return github.New(github.Config{URL: c.URL, Credential: c.credential})
 	case "gitlab":
 		return gitlab.New(gitlab.Config{URL: c.URL, Credential: c.credential})
 	case "bitbucket":
-		return bitbucket.NewCloud(bitbucket.CloudConfig{URL: c.URL, Credential: c.credential})
+		return bitbucket.NewCloud(bitbucket.CloudConfig{URL: c.URL, Credential: c.credential, Now: now})
 	case "bitbucket-dc":
 		return bitbucket.NewDataCenter(bitbucket.DataCenterConfig{URL: c.URL, Credential: c.credential})
 	case "azure":
-		return azure.New(azure.Config{URL: c.URL, Credential: c.credential})
+		return azure.New(azure.Config{URL: c.URL, Credential: c.credential, Now: now})
 	}
-	return gitea.New(gitea.Config{URL: c.URL, Credential: c.credential})
+	return gitea.New(gitea.Config{URL: c.URL, Credential: c.credential, Now: now})
 }
 
 // forgeNamed finds a forge by the name that repositories carry. Each has one driver, and so one budget of calls.
@@ -163,7 +163,7 @@ func (o *Ops) driverOf(c ForgeConfig) (forge.Forge, error) {
 	if d := o.drivers.byURL[c.URL]; d != nil {
 		return d, nil
 	}
-	d, err := c.driver()
+	d, err := c.driver(o.cfg.Clock)
 	if err == nil {
 		if o.drivers.byURL == nil {
 			o.drivers.byURL = map[string]forge.Forge{}
@@ -290,7 +290,7 @@ func examineForges(ctx context.Context, forges Forges) []Examined {
 		e := Examined{Name: "forge " + name, Detail: c.Kind + " at " + c.URL}
 		all = append(all, e)
 		last := &all[len(all)-1]
-		d, err := c.driver()
+		d, err := c.driver(time.Now)
 		if err == nil {
 			checker, ok := d.(forge.Checker)
 			if !ok {
