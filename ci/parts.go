@@ -26,6 +26,10 @@ var needed = []part{
 	{"npm", "npm", "the coding agents are on the npm registry"},
 	{"initdb", "postgresql", "the second database"},
 	{"make", "make", "a verifier"},
+	{"ssh-keygen", "openssh-client", "signs commits"},
+	{"gpg", "gpg", "signs commits"},
+	{"gpg-agent", "gpg-agent", "holds the keys of gpg"},
+	{"gpgconf", "gpgconf", "stops the agent of a test"},
 }
 
 // parts finds each part or installs it, starts PostgreSQL, and fails with the name of what it cannot get.

@@ -28,7 +28,7 @@ type Examined struct {
 
 // Doctor says what this machine can do. It changes nothing but a probe file in the data folder.
 func Doctor(ctx context.Context, in DoctorInput) []Examined {
-	all := []Examined{examineGit(ctx), examineData(in.Data)}
+	all := []Examined{examineGit(ctx), examineData(in.Data), examineIdentity(ctx, in.Data)}
 	for _, c := range sandbox.Probe(ctx) {
 		all = append(all, Examined{Name: c.Name, OK: c.OK, Required: !c.OK, Detail: c.Detail, Mend: c.Mend})
 	}

@@ -58,6 +58,7 @@ type Ops struct {
 	index   *search.Index
 	redact  *redact.Redactor
 	forge   *local.Forge
+	commits identity
 	publish *publish.Publisher
 	person  func(ctx context.Context, url string) (user, secret string, err error) // the person's own credentials for git
 	drivers struct {
@@ -101,7 +102,10 @@ func Open(ctx context.Context, cfg Config) (*Ops, error) {
 		return nil, unwritable(data, err)
 	}
 	o.index = search.Open(search.Config{Dir: filepath.Join(data, "index"), Trees: search.Mirrors(o.git)})
-	o.publish = publish.New(publish.Config{Git: o.git, Forge: o.forgeNamed})
+	if o.commits, err = readIdentity(data); err != nil {
+		return nil, err
+	}
+	o.publish = publish.New(publish.Config{Git: o.git, Forge: o.forgeNamed, Author: o.commits.author, Sign: o.commits.sign})
 	if o.store, err = store.Open(ctx, store.Config{URL: cfg.Database, Clock: cfg.Clock}); err != nil {
 		return nil, unwritable(data, err)
 	}
@@ -126,6 +130,9 @@ func (o *Ops) engine(ctx context.Context, parallel int, withSandbox bool) (*engi
 		cfg.Parallel = runtime.NumCPU()
 	}
 	if withSandbox {
+		if err := o.commits.ready(); err != nil {
+			return nil, err
+		}
 		runner, err := o.runner(ctx)
 		if err != nil {
 			return nil, err

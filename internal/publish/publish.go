@@ -19,11 +19,14 @@ type Config struct {
 	Git *git.Store
 	// Forge finds a forge by the name that repositories carry.
 	Forge func(name string) (forge.Forge, error)
-	// Author is who the commits are by. Defaults to "Gaggle <gaggle@localhost>".
+	// Author is who the commits are by. Defaults to DefaultAuthor.
 	Author git.Identity
 	// Sign is how commits are signed. Defaults to not at all.
 	Sign *git.Signing
 }
+
+// DefaultAuthor is who commits are by where nobody says otherwise.
+func DefaultAuthor() git.Identity { return git.Identity{Name: "Gaggle", Email: "gaggle@localhost"} }
 
 // Publisher opens, looks at and withdraws pull requests.
 type Publisher struct{ cfg Config }
@@ -31,7 +34,7 @@ type Publisher struct{ cfg Config }
 // New makes a Publisher.
 func New(cfg Config) *Publisher {
 	if cfg.Author.Name == "" {
-		cfg.Author = git.Identity{Name: "Gaggle", Email: "gaggle@localhost"}
+		cfg.Author = DefaultAuthor()
 	}
 	return &Publisher{cfg}
 }

@@ -27,7 +27,8 @@ import (
 type stage struct {
 	*testing.T
 	forgetest.Harness
-	dir  string // the bare repository
+	dir  string   // the bare repository
+	env  []string // of git commands on it
 	git  *git.Store
 	pub  *publish.Publisher
 	in   publish.Proposal
@@ -194,6 +195,7 @@ func (s *stage) plain(args ...string) string {
 	s.Helper()
 	cmd := exec.Command("git", append([]string{"-C", s.dir}, args...)...)
 	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1")
+	cmd.Env = append(cmd.Env, s.env...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		s.Fatalf("git %v: %v\n%s", args, err, out)

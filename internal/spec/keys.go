@@ -20,6 +20,9 @@ func RepositoryKeys() []Key { return keysOf(repositoryFields(&RepoConfig{}, &hea
 // OwnersKeys lists the keys of an owners.yaml; those of one owner are not repeated.
 func OwnersKeys() []Key { return keysOf(ownersFields(&Owners{}, &header{})) }
 
+// IdentityKeys lists the keys of an identity.yaml.
+func IdentityKeys() []Key { return keysOf(identityFields(&Identity{}, &header{})) }
+
 func keysOf(fields []field) []Key {
 	keys := make([]Key, len(fields))
 	for i, f := range fields {

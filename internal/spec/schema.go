@@ -25,6 +25,11 @@ func OwnersSchema() []byte {
 		"When and how much owners may be disturbed, over all campaigns.")
 }
 
+// IdentitySchema returns the JSON Schema (draft 2020-12) of an identity.yaml.
+func IdentitySchema() []byte {
+	return schemaOf(grow(identityFields(&Identity{}, &header{})), "Gaggle identity", "Who commits are by, and how they are signed.")
+}
+
 func schemaOf(root *branch, title, doc string) []byte {
 	s := root.schema()
 	s["$schema"] = "https://json-schema.org/draft/2020-12/schema"

@@ -50,6 +50,7 @@ func TestSchemaGolden(t *testing.T) {
 	golden(t, "testdata/campaign.schema.json", string(Schema()))
 	golden(t, "testdata/repository.schema.json", string(RepositorySchema()))
 	golden(t, "testdata/owners.schema.json", string(OwnersSchema()))
+	golden(t, "testdata/identity.schema.json", string(IdentitySchema()))
 }
 
 func TestSchemaAgreesWithTheParser(t *testing.T) {
