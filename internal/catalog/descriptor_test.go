@@ -46,7 +46,7 @@ spec:
 	want := fleet.Component{
 		Ref: "component:payments/billing.api", Kind: "Component", Namespace: "payments", Name: "Billing.API", Title: "Billing", Description: "Sends invoices.\n",
 		Type: "service", Lifecycle: "production", Owner: "group:payments/team-a", System: "system:payments/money", Repository: "acme/mono", Path: ".",
-		Language: "Java", Languages: []string{"Java"}, Tags: []string{"java", "pci"}, Labels: map[string]string{"tier": "1"},
+		Language: "Java", Languages: []string{"Java"}, Bytes: 10, Tags: []string{"java", "pci"}, Labels: map[string]string{"tier": "1"},
 		Annotations: map[string]string{"github.com/project-slug": "acme/billing"},
 		DependsOn:   []string{"resource:payments/db", "component:default/ledger"}, Provides: []string{"api:payments/billing"}, Consumes: []string{"api:other/rates"},
 	}

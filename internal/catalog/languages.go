@@ -135,8 +135,8 @@ func ranking[N cmp.Ordered](byName map[string]N) []string {
 	})
 }
 
-// of returns the languages of each component, largest first. A directory belongs to the innermost component around it.
-func (l *languages) of(dirs []string) map[string][]string {
+// of returns the languages of each component, largest first, and how many bytes they are in all. A directory belongs to the innermost component around it.
+func (l *languages) of(dirs []string) (ranked map[string][]string, total map[string]int64) {
 	sums := map[string]map[string]int64{}
 	for _, d := range dirs {
 		sums[d] = map[string]int64{}
@@ -152,10 +152,13 @@ func (l *languages) of(dirs []string) map[string][]string {
 			}
 		}
 	}
-	out := map[string][]string{}
+	ranked, total = map[string][]string{}, map[string]int64{}
 	for dir, sum := range sums {
-		ranked := ranking(sum)
-		out[dir] = ranked[:min(len(ranked), maxLanguages)]
+		all := ranking(sum)
+		ranked[dir] = all[:min(len(all), maxLanguages)]
+		for _, bytes := range sum {
+			total[dir] += bytes
+		}
 	}
-	return out
+	return ranked, total
 }

@@ -47,8 +47,8 @@ func TestAmbiguousExtensionsCostABoundedNumberOfReads(t *testing.T) {
 	if err := l.decide(tree); err != nil {
 		t.Fatal(err)
 	}
-	if got := l.of([]string{"."})["."]; len(got) != 1 || got[0] != "Perl" || tree.reads != maxSamples {
-		t.Errorf("%v after %d reads", got, tree.reads)
+	if got, bytes := l.of([]string{"."}); len(got["."]) != 1 || got["."][0] != "Perl" || bytes["."] != 19500 || tree.reads != maxSamples {
+		t.Errorf("%v of %v bytes after %d reads", got, bytes, tree.reads)
 	}
 }
 

@@ -300,12 +300,13 @@ func (r *reader) fillIn(all []described) error {
 		}
 		r.owners = readOwners(file, data, r.problems)
 	}
-	languages := r.languages.of(dirs)
+	languages, bytes := r.languages.of(dirs)
 	for _, d := range all {
 		if d.component == nil {
 			continue
 		}
 		c := d.component
+		c.Bytes = bytes[c.Path]
 		if c.Languages = languages[c.Path]; len(c.Languages) > 0 {
 			c.Language = c.Languages[0]
 		}

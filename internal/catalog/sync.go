@@ -133,7 +133,7 @@ type memo struct {
 }
 
 // rulesVersion changes whenever the same tree would be read differently, so that everything is read again.
-const rulesVersion = 1
+const rulesVersion = 2
 
 func readMemo(k Known) *memo {
 	var m memo

@@ -38,8 +38,10 @@ func TestWhatIsUnchangedIsNotReadAgain(t *testing.T) {
 		t.Errorf("previous tree %s", got.Previous)
 	}
 	for name, spoil := range map[string]func(*Result){
-		"no memo":    func(r *Result) { r.Memo = nil },
-		"old rules":  func(r *Result) { r.Memo = []byte(strings.Replace(string(r.Memo), `"rules":1`, `"rules":0`, 1)) },
+		"no memo": func(r *Result) { r.Memo = nil },
+		"old rules": func(r *Result) {
+			r.Memo = []byte(strings.Replace(string(r.Memo), fmt.Sprintf(`"rules":%d`, rulesVersion), `"rules":0`, 1))
+		},
 		"other url":  func(r *Result) { r.Memo = []byte(strings.Replace(string(r.Memo), "forge.example", "other.example", 1)) },
 		"other tree": func(r *Result) { r.Repository.Tree = "x" },
 		"broken":     func(r *Result) { r.Memo = []byte("{") },

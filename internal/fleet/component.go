@@ -34,6 +34,7 @@ type Component struct {
 	Path        string            `json:"path"`                // slash-separated, relative to the repository's root; "." for the root
 	Language    string            `json:"language,omitempty"`  // the one with the most bytes, go-enry's name
 	Languages   []string          `json:"languages,omitempty"` // by bytes, largest first
+	Bytes       int64             `json:"bytes,omitempty"`     // of those languages
 	Tags        []string          `json:"tags,omitempty"`
 	Labels      map[string]string `json:"labels,omitempty"`
 	Annotations map[string]string `json:"annotations,omitempty"`
