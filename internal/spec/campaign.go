@@ -174,6 +174,8 @@ type Rollout struct {
 	Waves    []Wave `json:"waves"`
 	Gate     Gate   `json:"gate"`
 	Approval string `json:"approval"`
+	Schedule string `json:"schedule,omitempty"` // see ParseSchedule; "" for never
+	Priority int    `json:"priority"`           // -100 to 100
 }
 
 // Gate is the condition that opens the next wave: a share of the targets that count in the wave before. What each

@@ -99,6 +99,8 @@ rollout:
   waves: [3, 2.5%, 5, 100%]
   gate: {merged: 90%, minMerged: 4, success: 1}
   approval: target
+  schedule: CRON_TZ=Europe/Berlin 0 6 * * mon-fri
+  priority: -7
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +122,7 @@ rollout:
 			AskOwner: true, Issue: "P-1", Revisions: 3, RemindAfter: 2 * time.Hour, CloseAfter: 48 * time.Hour},
 		Merge: Merge{Policy: MergeAuto, When: "risk < 30", Evidence: 0.8, Method: "squash"},
 		Rollout: Rollout{Waves: []Wave{{Count: 3}, {Share: 250}, {Count: 5}, {Share: 10_000}},
-			Gate: Gate{Merged: 0.9, MinMerged: 4, Success: 1}, Approval: ApprovalTarget},
+			Gate: Gate{Merged: 0.9, MinMerged: 4, Success: 1}, Approval: ApprovalTarget, Schedule: "CRON_TZ=Europe/Berlin 0 6 * * mon-fri", Priority: -7},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

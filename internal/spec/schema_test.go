@@ -70,6 +70,8 @@ func TestSchemaAgreesWithTheParser(t *testing.T) {
 		with("rollout: {waves: [ten]}"):                                    false,
 		with("rollout: {gate: {merged: 90%, success: 1}}"):                 true,
 		with("rollout: {gate: {merged: 90}}"):                              false,
+		with("rollout: {schedule: '0 6 * * *', priority: -100}"):           true,
+		with("rollout: {priority: 101}"):                                   false,
 		with("rollout: {approval: waves}"):                                 false,
 		with("judge: {mode: enforced}"):                                    false,
 		with("verify: {timeout: 10}"):                                      false,

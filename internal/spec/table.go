@@ -127,6 +127,10 @@ func campaignFields(c *Campaign, h *header, s *scripts, g *guards) []field {
 		{path: "rollout.gate.minMerged", kind: integer(), into: &c.Rollout.Gate.MinMerged, def: "0", min: 0, max: 1_000_000, doc: "How many of a wave's pull requests are merged, at least; all of them where the wave has fewer."},
 		{path: "rollout.approval", kind: text(), into: &c.Rollout.Approval, def: ApprovalNone, oneOf: []string{ApprovalNone, ApprovalWave, ApprovalTarget},
 			doc: "Whether changes wait for a person once they are ready, before any pull request is opened: for one word a wave, or one a target."},
+		{path: "rollout.schedule", kind: text(), into: &c.Rollout.Schedule, check: checkSchedule, pattern: linePattern,
+			doc: "When the campaign is planned and run again, as a cron expression of five fields: minute, hour, day of the month, month, day of the week. 0 6 * * mon-fri is every working day at six. UTC, unless CRON_TZ=Europe/Berlin or the like stands in front. Defaults to never."},
+		{path: "rollout.priority", kind: integer(), into: &c.Rollout.Priority, def: "0", min: -100, max: 100,
+			doc: "Which campaign goes first where several want the same owner's time: the one with the larger number."},
 	}...)
 }
 
