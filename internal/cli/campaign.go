@@ -76,9 +76,10 @@ func printPlan(w io.Writer, p *ops.Plan, all bool, why []string) {
 		}
 		return
 	}
+	names := p.WaveNames
 	t := newTable("WAVE", "COMPONENT", "OWNER", "REPOSITORY", "WHY")
 	for _, p := range p.Targets {
-		t.row(fmt.Sprint(p.Wave), short(p.Component), short(p.Owner), place(p.Repository, p.Path), p.Why)
+		t.row(waveCell(p.Wave, names), short(p.Component), short(p.Owner), place(p.Repository, p.Path), p.Why)
 	}
 	if len(p.Targets) > 0 {
 		t.print(w)
@@ -94,7 +95,7 @@ func printPlan(w io.Writer, p *ops.Plan, all bool, why []string) {
 	}
 	fmt.Fprint(w, plural(len(p.Targets), "target"))
 	if len(p.Waves) > 1 {
-		fmt.Fprintf(w, " in %d waves of %s", len(p.Waves), join(p.Waves))
+		fmt.Fprintf(w, " in %d waves of %s", len(p.Waves), join(p.Waves, p.WaveNames))
 	}
 	fmt.Fprintln(w)
 	for _, o := range sorted(owners) {
@@ -123,11 +124,22 @@ func printPlan(w io.Writer, p *ops.Plan, all bool, why []string) {
 	t.print(w)
 }
 
-// join writes numbers as people list them.
-func join(n []int) string {
-	parts := make([]string, len(n))
-	for i, v := range n {
+// waveCell is a wave's number, and its name where it has one.
+func waveCell(wave int, names []string) string {
+	if wave > len(names) || names[wave-1] == "" {
+		return fmt.Sprint(wave)
+	}
+	return fmt.Sprintf("%d %s", wave, clip(names[wave-1], 24))
+}
+
+// join writes the sizes of waves as people list them.
+func join(sizes []int, names []string) string {
+	parts := make([]string, len(sizes))
+	for i, v := range sizes {
 		parts[i] = fmt.Sprint(v)
+		if i < len(names) && names[i] != "" {
+			parts[i] += " (" + names[i] + ")"
+		}
 	}
 	if len(parts) > 1 {
 		return strings.Join(parts[:len(parts)-1], ", ") + " and " + parts[len(parts)-1]

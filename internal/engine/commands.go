@@ -8,19 +8,8 @@ import (
 
 	"gaggle/internal/fleet"
 	"gaggle/internal/publish"
-	"gaggle/internal/rollout"
-	"gaggle/internal/spec"
 	"gaggle/internal/store"
 )
-
-// Plan is a campaign with the targets that planning chose, in the order in which waves take them.
-type Plan struct {
-	Spec    *spec.Campaign
-	Targets []fleet.Target // their waves are dealt by Start
-	DryRun  bool
-	// Partial says that the targets are a part of those that match (--limit, --only): the others wait for another run.
-	Partial bool
-}
 
 // Start stores the campaign, or brings the stored one up to the plan. Waves that are open keep their targets; everything
 // that is still pending, and what is new, is dealt into the waves after them. Pending targets that no longer match are
@@ -55,80 +44,15 @@ func (e *Engine) Start(ctx context.Context, p Plan, actor string) error {
 	})
 }
 
-func (p Plan) components() map[string]bool {
-	set := make(map[string]bool, len(p.Targets))
-	for _, t := range p.Targets {
-		set[t.Component] = true
-	}
-	return set
-}
-
-// place is where a target of a stored campaign is.
-type place struct {
-	id    int64
-	state fleet.State
-	wave  int
-}
-
-// deal gives each target of the plan that has not had its turn a wave, and returns those that are new to the campaign and the
-// waves' sizes. Places are changed to where pending targets belong now.
-func deal(p Plan, row store.Campaign, places map[string]*place) (fresh []fleet.Target, sizes []int) {
-	waves := make([]rollout.Wave, len(p.Spec.Rollout.Waves))
-	for i, w := range p.Spec.Rollout.Waves {
-		waves[i] = rollout.Wave(w)
-	}
-	planned := p.components()
-	had, last := 0, -1 // targets that had their turn, and the last wave that holds one
-	used := map[int]int{}
-	for ref, at := range places {
-		if at.state == fleet.Pending && p.Partial && !planned[ref] {
-			continue
-		}
-		if at.state != fleet.Pending || at.wave < row.OpenWaves {
-			had++
-			used[at.wave]++
-			last = max(last, at.wave)
-		}
-	}
-	var waiting []*fleet.Target
-	for i := range p.Targets {
-		at := places[p.Targets[i].Component]
-		if at == nil || at.state == fleet.Skipped || at.state == fleet.Pending && at.wave >= row.OpenWaves {
-			waiting = append(waiting, &p.Targets[i])
-		}
-	}
-	sizes = rollout.Sizes(had+len(waiting), waves)
-	for len(sizes) <= last {
-		sizes = append(sizes, 0)
-	}
-	next := min(row.OpenWaves, max(len(sizes)-1, 0))
-	for _, t := range waiting {
-		for next < len(sizes)-1 && used[next] >= sizes[next] {
-			next++
-		}
-		used[next]++
-		t.Wave = next
-		if at := places[t.Component]; at != nil {
-			at.wave = next
-		} else {
-			fresh = append(fresh, *t)
-		}
-	}
-	for i := range sizes {
-		sizes[i] = used[i]
-	}
-	return fresh, sizes
-}
-
 // update brings a stored campaign up to a new plan.
 func (e *Engine) update(ctx context.Context, tx *store.Tx, row *store.Campaign, p Plan, data, actor string) error {
-	places, planned := map[string]*place{}, p.components()
+	places, planned := places{}, p.components()
 	if row.DryRun && !p.DryRun {
 		// What the dry run made is proposed wave by wave, like everything else.
 		row.OpenWaves, row.ApprovedWave, row.AskedWave = 0, 0, 0
 	}
 	if err := tx.EachTarget(ctx, store.Filter{Campaign: row.Name}, func(t fleet.Target) error {
-		places[t.Component] = &place{t.ID, t.State, t.Wave}
+		places.add(t)
 		return nil
 	}); err != nil {
 		return err

@@ -153,6 +153,9 @@ var suite = map[string]func(*testing.T, *world){
 	"a dry run is proposed in waves":                        testADryRunIsProposedInWaves,
 	"planning again never refills an open wave":             testPlanningAgainNeverRefillsAnOpenWave,
 	"a part of a plan leaves the others":                    testAPartOfAPlanLeavesTheOthersPending,
+	"cohorts go first":                                      testCohortsGoFirst,
+	"preview says what start does":                          testPreviewSaysWhatStartDoes,
+	"preview of a canceled campaign":                        testPreviewOfACanceledCampaign,
 }
 
 func TestOnSQLite(t *testing.T) {

@@ -153,7 +153,7 @@ func (e *Engine) apply(ctx context.Context, row store.Campaign, c *spec.Campaign
 	case rollout.OpenWave:
 		if row.OpenWaves <= a.Wave {
 			row.OpenWaves = a.Wave + 1
-			if err := e.save(ctx, &row, fmt.Sprintf("wave %d of %d opens", a.Wave+1, len(row.Waves))); err != nil {
+			if err := e.save(ctx, &row, waveOf(row, c, a.Wave)+" opens"); err != nil {
 				return err
 			}
 		}
@@ -205,6 +205,15 @@ func (e *Engine) wakeReady(ctx context.Context, row store.Campaign, wave int) er
 
 func (e *Engine) save(ctx context.Context, row *store.Campaign, happened string) error {
 	return e.store.Tx(ctx, func(tx *store.Tx) error { return tx.SaveCampaign(ctx, row, e.cfg.Actor, happened) })
+}
+
+// waveOf is what a wave is called in a sentence.
+func waveOf(row store.Campaign, c *spec.Campaign, wave int) string {
+	text := fmt.Sprintf("wave %d of %d", wave+1, len(row.Waves))
+	if title := c.Rollout.Title(wave); title != "" {
+		text += " (" + title + ")"
+	}
+	return text
 }
 
 // snapshot is the campaign as rollout sees it.

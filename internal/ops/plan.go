@@ -11,11 +11,8 @@ import (
 	"sort"
 	"strings"
 
-	"gaggle/internal/engine"
 	"gaggle/internal/fleet"
 	"gaggle/internal/guard"
-	"gaggle/internal/publish"
-	"gaggle/internal/rollout"
 	"gaggle/internal/search"
 	"gaggle/internal/spec"
 	"gaggle/internal/store"
@@ -70,6 +67,8 @@ type PlannedTarget struct {
 	Wave       int               `json:"wave"` // 1-based
 	Why        string            `json:"why"`
 	Examples   []search.Location `json:"examples,omitempty"`
+
+	cohorts []int // the entries of rollout.waves whose cohort it belongs to
 }
 
 // LeftOut is a component that the campaign would not change.
@@ -86,7 +85,10 @@ type Plan struct {
 	Campaign string          `json:"campaign"`
 	Targets  []PlannedTarget `json:"targets"`
 	Out      []LeftOut       `json:"out"`
-	Waves    []int           `json:"waves"` // sizes
+	Waves    []int           `json:"waves"` // sizes, with what an earlier run has put there
+
+	// WaveNames are the waves' names or cohorts, "" for a wave that is its number alone. Nil when all are.
+	WaveNames []string `json:"waveNames,omitempty"`
 
 	// Explanations say in words why the components of PlanInput.Why are in or out.
 	Explanations []string `json:"explanations,omitempty"`
@@ -114,6 +116,7 @@ type choice struct {
 	out       *LeftOut
 	why       []string
 	examples  []search.Location
+	cohorts   []int // the entries of rollout.waves whose cohort it belongs to
 	included  bool
 }
 
@@ -150,8 +153,10 @@ func (o *Ops) planSpec(ctx context.Context, c *spec.Campaign, in PlanInput) (*Pl
 	if err := o.filterContent(ctx, choices, c); err != nil {
 		return nil, err
 	}
-	p := o.deal(choices, c, in.Limit)
-	p.partial = in.Limit > 0 || len(in.Only) > 0
+	p, err := o.deal(ctx, choices, components, c, in)
+	if err != nil {
+		return nil, err
+	}
 	p.Explanations, err = o.explain(ctx, choices, c, in.Why)
 	return p, err
 }
@@ -372,54 +377,4 @@ func describe(h search.Hit) string {
 		return "it has " + e.File
 	}
 	return fmt.Sprintf("%s:%d matches", e.File, e.Line)
-}
-
-// deal puts the chosen components into waves: by a stable shuffle, so that no owner gets a whole wave and a plan made
-// again gives the same waves.
-func (o *Ops) deal(choices []*choice, c *spec.Campaign, limit int) *Plan {
-	p := &Plan{Campaign: c.Metadata.Name, Targets: []PlannedTarget{}, Out: []LeftOut{}, spec: c}
-	var in []*choice
-	for _, ch := range choices {
-		if ch.out == nil {
-			in = append(in, ch)
-		} else {
-			p.Out = append(p.Out, *ch.out)
-		}
-	}
-	spread(in, c.Metadata.Name)
-	if limit > 0 && len(in) > limit {
-		for _, ch := range in[limit:] {
-			ch.leave("limit", fmt.Sprintf("--limit %d", limit))
-			p.Out = append(p.Out, *ch.out)
-		}
-		in = in[:limit]
-	}
-	waves := make([]rollout.Wave, len(c.Rollout.Waves))
-	for i, w := range c.Rollout.Waves {
-		waves[i] = rollout.Wave(w)
-	}
-	p.Waves = rollout.Sizes(len(in), waves)
-	wave, left := 0, 0
-	for _, ch := range in {
-		if left == 0 {
-			left = p.Waves[wave]
-			wave++
-		}
-		left--
-		p.Targets = append(p.Targets, PlannedTarget{Component: ch.component.Ref, Repository: ch.component.Repository, Path: ch.component.Path, Owner: ch.component.Owner,
-			Wave: wave, Why: strings.Join(ch.why, ", "), Examples: ch.examples})
-	}
-	return p
-}
-
-// enginePlan is the plan in the engine's words.
-func (p *Plan) enginePlan(components map[string]fleet.Component, alone map[string]bool, dryRun bool) engine.Plan {
-	out := engine.Plan{Spec: p.spec, DryRun: dryRun, Partial: p.partial}
-	for _, t := range p.Targets {
-		out.Targets = append(out.Targets, fleet.Target{
-			Campaign: p.Campaign, Component: t.Component, Repository: t.Repository, Path: t.Path, Owner: t.Owner,
-			Branch: publish.Branch(p.Campaign, components[t.Component], alone[t.Repository]),
-		})
-	}
-	return out
 }

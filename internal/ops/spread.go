@@ -3,7 +3,10 @@ package ops
 import (
 	"cmp"
 	"hash/fnv"
+	"math/bits"
 	"slices"
+
+	"gaggle/internal/fleet"
 )
 
 // spread orders the chosen components: owners take turns, so that one owner is not alone in a wave, and within an owner
@@ -24,4 +27,14 @@ func spread(in []*choice, campaign string) {
 		turn[ch.component.Owner]++
 	}
 	slices.SortStableFunc(in, func(a, b *choice) int { return cmp.Compare(turns[a], turns[b]) })
+}
+
+// carefully puts what is least risky first, by what is known before there is a diff: each doubling of the component's code
+// counts one, each doubling of the components that depend on it two. What is alike keeps its order.
+func carefully(in []*choice, components []fleet.Component) {
+	dependents := fleet.Dependents(components)
+	risk := func(ch *choice) int {
+		return bits.Len64(uint64(max(ch.component.Bytes, 0)>>10)) + 2*bits.Len(uint(dependents[ch.component.Ref]))
+	}
+	slices.SortStableFunc(in, func(a, b *choice) int { return cmp.Compare(risk(a), risk(b)) })
 }

@@ -2,7 +2,7 @@
 // pure: Decide looks at a Snapshot and returns Actions; something else carries them out and takes the next snapshot.
 // It starts nothing, waits for nothing and keeps nothing.
 //
-// A campaign's targets are dealt into waves (Sizes). A wave opens when every wave before it is open and healthy
+// A campaign's targets are dealt into waves (Deal): by number, by share, or by cohort. A wave opens when every wave before it is open and healthy
 // (Check): enough of its targets have an open or merged pull request, by the campaign's gate. Targets that turned out
 // unchanged, skipped or canceled say nothing about the change and count neither way, so a wave in which nothing was
 // left to change holds nobody up. A gate that cannot be reached any more pauses the campaign, as does an exhausted

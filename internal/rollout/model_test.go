@@ -33,7 +33,8 @@ func newWorld(t *rapid.T) *world {
 		DryRun:   rapid.Bool().Draw(t, "dry"),
 		Limit:    rapid.SampledFrom([]fleet.Money{NoLimit, 5, 100}).Draw(t, "limit"),
 	}}
-	for i, size := range Sizes(total, entries) {
+	_, sizes := Deal(entries, make([][]int, total), nil, 0)
+	for i, size := range sizes {
 		w.s.Waves = append(w.s.Waves, Cohort{})
 		for range size {
 			w.targets = append(w.targets, fleet.Pending)

@@ -169,13 +169,28 @@ const (
 	ApprovalTarget = "target"
 )
 
+// What Rollout.Order may be.
+const (
+	OrderSpread = "spread"
+	OrderRisk   = "risk"
+)
+
 // Rollout says in which order and under which conditions targets are taken on.
 type Rollout struct {
 	Waves    []Wave `json:"waves"`
+	Order    string `json:"order"` // of the targets that numbers and percentages take
 	Gate     Gate   `json:"gate"`
 	Approval string `json:"approval"`
 	Schedule string `json:"schedule,omitempty"` // see ParseSchedule; "" for never
 	Priority int    `json:"priority"`           // -100 to 100
+}
+
+// Title is what people call the wave at an index: its name or its cohort, "" for its number alone.
+func (r Rollout) Title(wave int) string {
+	if wave < 0 || wave >= len(r.Waves) {
+		return ""
+	}
+	return r.Waves[wave].Title()
 }
 
 // Gate is the condition that opens the next wave: a share of the targets that count in the wave before. What each

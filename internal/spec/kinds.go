@@ -290,50 +290,6 @@ func parseSize(text string) (float64, bool) {
 	return 0, false
 }
 
-// waves is the list of rollout.waves.
-func waves() kind {
-	return kind{
-		read: func(r *reader, n *yaml.Node, f *field) {
-			items, ok := r.items(n, f)
-			if !ok {
-				return
-			}
-			if len(items) == 0 || len(items) > 100 {
-				r.add(start(n), "[100%] takes all targets in one wave", "%s holds 1 to 100 waves, not %d", f.path, len(items))
-				return
-			}
-			var list []Wave
-			var last Wave
-			for _, item := range items {
-				w, err := ParseWave(item.Value)
-				switch {
-				case item.Kind != yaml.ScalarNode || item.Tag == "!!null" || item.Tag == "!!bool":
-					r.add(start(item), "write a number of targets such as 5, or a percentage such as 10%", "a wave is a number or a percentage, not %s", describe(item))
-				case err != nil:
-					r.add(start(item), fleet.HintOf(err), "%s: %v", f.path, err)
-				case last.Share == 10_000:
-					r.add(start(item), "remove it, or lower the percentage before it", "nothing is left for a wave after 100%%")
-				case w.Share > 0 && w.Share <= last.Share:
-					r.add(start(item), "percentages count all targets from the first wave on, so each is larger than the one before: [10%, 50%, 100%]",
-						"%s takes nothing: %s are reached before it", w, last)
-				default:
-					list = append(list, w)
-				}
-				if w.Share > 0 {
-					last = w
-				}
-			}
-			*f.into.(*[]Wave) = list
-		},
-		schema: func(*field) map[string]any {
-			return map[string]any{"type": "array", "minItems": 1, "maxItems": 100, "items": map[string]any{"anyOf": []any{
-				map[string]any{"type": "integer", "minimum": 1},
-				map[string]any{"type": "string", "pattern": `^([1-9][0-9]*|[0-9]{1,3}(\.[0-9]{1,2})?%)$`},
-			}}}
-		},
-	}
-}
-
 // text reads one string of f, or reports why not.
 func (r *reader) text(n *yaml.Node, f *field) (string, bool) {
 	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" {

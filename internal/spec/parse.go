@@ -83,7 +83,7 @@ func (r *reader) selection(c *Campaign) {
 	}
 	if n := r.set["select.where"]; n != nil && c.Select.Where != "" {
 		if _, err := CompileWhere(c.Select.Where); err != nil {
-			r.where(n, err)
+			r.where(n, "select.where", err)
 		}
 	}
 	if r.set["select.contains.paths"] == nil && c.Select.Contains.Pattern != "" {
@@ -104,15 +104,15 @@ func (r *reader) selection(c *Campaign) {
 }
 
 // where places an error of CompileWhere inside the file.
-func (r *reader) where(n *yaml.Node, err error) {
+func (r *reader) where(n *yaml.Node, path string, err error) {
 	var all *Errors
 	if !errors.As(err, &all) {
-		r.add(start(n), fleet.HintOf(err), "select.where: %v", err)
+		r.add(start(n), fleet.HintOf(err), "%s: %v", path, err)
 		return
 	}
 	for _, e := range all.List {
 		offset := offsetIn(n.Value, e.Line, e.Column)
-		r.add(r.src.within(n, offset), e.Hint, "select.where: %s", e.Message)
+		r.add(r.src.within(n, offset), e.Hint, "%s: %s", path, e.Message)
 	}
 }
 

@@ -59,7 +59,7 @@ func TestDefaults(t *testing.T) {
 			CampaignCost: 100 * fleet.Dollar, Memory: 4 << 30},
 		PullRequest: PullRequest{Title: "small", Revisions: 2, RemindAfter: 168 * time.Hour},
 		Merge:       Merge{Policy: MergeNever, Evidence: 0.9, Method: "merge"},
-		Rollout:     Rollout{Waves: []Wave{{Share: 10_000}}, Gate: Gate{Success: 0.8}, Approval: ApprovalNone},
+		Rollout:     Rollout{Waves: []Wave{{Share: 10_000}}, Order: OrderSpread, Gate: Gate{Success: 0.8}, Approval: ApprovalNone},
 		File:        "small.yaml",
 		Raw:         []byte(minimal),
 	}
@@ -96,7 +96,15 @@ limits: {rounds: 1, turns: 2, minutes: 1.5, attempts: 3, cost: "$1.25", targetCo
 pullRequest: {title: t, body: b, labels: [l, "no"], reviewers: [r, org/team], draft: true, askOwner: true, issue: P-1, revisions: 3, remindAfter: 2h, closeAfter: 48h}
 merge: {policy: auto, when: risk < 30, evidence: 80%, method: squash}
 rollout:
-  waves: [3, 2.5%, 5, 100%]
+  waves:
+    - {where: '"canary" in component.tags', name: canaries}
+    - 3
+    - 2.5%
+    - {owner: Platform}
+    - {count: 5, name: the brave}
+    - {share: 50%, name: half}
+    - 100%
+  order: risk
   gate: {merged: 90%, minMerged: 4, success: 1}
   approval: target
   schedule: CRON_TZ=Europe/Berlin 0 6 * * mon-fri
@@ -121,11 +129,18 @@ rollout:
 		PullRequest: PullRequest{Title: "t", Body: "b", Labels: []string{"l", "no"}, Reviewers: []string{"r", "org/team"}, Draft: true,
 			AskOwner: true, Issue: "P-1", Revisions: 3, RemindAfter: 2 * time.Hour, CloseAfter: 48 * time.Hour},
 		Merge: Merge{Policy: MergeAuto, When: "risk < 30", Evidence: 0.8, Method: "squash"},
-		Rollout: Rollout{Waves: []Wave{{Count: 3}, {Share: 250}, {Count: 5}, {Share: 10_000}},
-			Gate: Gate{Merged: 0.9, MinMerged: 4, Success: 1}, Approval: ApprovalTarget, Schedule: "CRON_TZ=Europe/Berlin 0 6 * * mon-fri", Priority: -7},
+		Rollout: Rollout{
+			Waves: []Wave{{Where: `"canary" in component.tags`, Name: "canaries"}, {Count: 3}, {Share: 250}, {Owner: "group:default/platform"},
+				{Count: 5, Name: "the brave"}, {Share: 5000, Name: "half"}, {Share: 10_000}},
+			Order:    OrderRisk,
+			Gate:     Gate{Merged: 0.9, MinMerged: 4, Success: 1},
+			Approval: ApprovalTarget, Schedule: "CRON_TZ=Europe/Berlin 0 6 * * mon-fri", Priority: -7},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+	if again := roundTrip(t, got); !reflect.DeepEqual(got, again) {
+		t.Errorf("it does not survive JSON: %s", cmp.Diff(got, again))
 	}
 	data, err := json.Marshal(got)
 	if err != nil {

@@ -120,7 +120,11 @@ func campaignFields(c *Campaign, h *header, s *scripts, g *guards) []field {
 
 		{path: "rollout", kind: group(), doc: "In which order and under which conditions targets are taken on."},
 		{path: "rollout.waves", kind: waves(), into: &c.Rollout.Waves, def: "[100%]",
-			doc: "Cohorts of targets, in order. A number is that wave's size. A percentage is cumulative: the wave takes targets until that share of all of them has been opened, rounded up. What is left makes a last wave."},
+			doc: "Waves of targets, in order. A number is that wave's size. A percentage is cumulative: the wave takes targets until that share of all of them has been opened, rounded up. " +
+				"{where: EXPRESSION} is a cohort, by CEL over component and repository as in select.where, and {owner: group:NAME} another: the wave takes all targets that belong to it and that no earlier wave took. " +
+				"A name may stand beside them, and beside count and share for the two others. What is left makes a last wave."},
+		{path: "rollout.order", kind: text(), into: &c.Rollout.Order, def: OrderSpread, oneOf: []string{OrderSpread, OrderRisk},
+			doc: "Which targets numbers and percentages take first. spread lets owners take turns; risk starts with small components that few others depend on."},
 		{path: "rollout.gate", kind: group(), doc: "What the waves that are open must reach before the next one opens. Targets that turned out unchanged, skipped or canceled count neither way."},
 		{path: "rollout.gate.success", kind: fraction(), into: &c.Rollout.Gate.Success, def: "0.8", doc: "The share of a wave's targets whose pull request is open or merged; in a dry run, whose diff is ready."},
 		{path: "rollout.gate.merged", kind: fraction(), into: &c.Rollout.Gate.Merged, def: "0", doc: "The share of a wave's targets whose pull request is merged."},
