@@ -49,7 +49,7 @@ func (e *Engine) update(ctx context.Context, tx *store.Tx, row *store.Campaign, 
 	places, planned := places{}, p.components()
 	if row.DryRun && !p.DryRun {
 		// What the dry run made is proposed wave by wave, like everything else.
-		row.OpenWaves, row.ApprovedWave, row.AskedWave = 0, 0, 0
+		row.OpenWaves, row.ApprovedWave, row.AskedWave, row.Reached = 0, 0, 0, nil
 	}
 	if err := tx.EachTarget(ctx, store.Filter{Campaign: row.Name}, func(t fleet.Target) error {
 		places.add(t)

@@ -53,7 +53,7 @@ func testCohortsGoFirst(t *testing.T, w *world) {
 	if of, row := w.waves(t); of["component:default/canary-2"] != 0 || !slices.Equal(row.Waves, []int{2, 1, 1}) {
 		t.Errorf("waves %v of %v", of, row.Waves)
 	}
-	if len(waits) != 1 || waits[0].Message != "wave 2 of 3 waits: 0 of 2 targets are merged, the gate needs 2" {
+	if len(waits) != 1 || waits[0].Message != "wave 2 of 3 waits for wave 1: 0 of 2 targets are merged, the gate needs 2" {
 		t.Errorf("waits %+v", waits)
 	}
 	events, err := w.store.Events(t.Context(), "demo", 0, 0, 1000)

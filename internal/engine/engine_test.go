@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -48,6 +49,8 @@ func (c *changer) Attempt(ctx context.Context, o attempt.Order) (attempt.Outcome
 		return attempt.Outcome{State: fleet.Unchanged, Base: base}, nil
 	case strings.HasPrefix(name, "bad"):
 		return attempt.Outcome{State: fleet.Failed, Reason: fleet.CodeVerifyFailed, Message: "tests fail", Base: base, Diff: []byte("best effort")}, nil
+	case strings.HasPrefix(name, "veto"):
+		return attempt.Outcome{State: fleet.Failed, Reason: fleet.CodeVeto, Message: "not what was asked", Base: base}, nil
 	case strings.HasPrefix(name, "broken") && n == 1:
 		return attempt.Outcome{}, errors.New("the machine is broken")
 	}
@@ -124,17 +127,19 @@ type world struct {
 	engine  *engine.Engine
 	changer *changer
 	host    *host
+	forge   forge.Forge  // what is followed: the host, or one with more abilities
+	ahead   atomic.Int64 // by how much the store's clock is ahead
 }
 
 func newWorld(t testing.TB, url string) *world {
 	w := &world{changer: &changer{}, host: &host{}}
-	s, err := store.Open(t.Context(), store.Config{URL: url})
+	s, err := store.Open(t.Context(), store.Config{URL: url, Clock: func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	w.store = s
-	w.engine = engine.New(engine.Config{Store: s, Changer: w.changer, Publisher: w.host, Forge: func(string) (forge.Forge, error) { return w.host, nil }, Parallel: 4, Tick: 5 * time.Millisecond})
+	w.store, w.forge = s, w.host
+	w.engine = engine.New(engine.Config{Store: s, Changer: w.changer, Publisher: w.host, Forge: func(string) (forge.Forge, error) { return w.forge, nil }, Parallel: 4, Tick: 5 * time.Millisecond})
 	return w
 }
 
@@ -156,6 +161,11 @@ var suite = map[string]func(*testing.T, *world){
 	"cohorts go first":                                      testCohortsGoFirst,
 	"preview says what start does":                          testPreviewSaysWhatStartDoes,
 	"preview of a canceled campaign":                        testPreviewOfACanceledCampaign,
+	"a wave soaks":                                          testAWaveSoaks,
+	"a wave that loses its gate soaks anew":                 testAWaveThatLosesItsGateSoaksAnew,
+	"gates hear what others say":                            testGatesHearWhatOthersSay,
+	"following opens the next wave":                         testFollowingOpensTheNextWave,
+	"vetoes pause the campaign":                             testVetoesPauseTheCampaign,
 }
 
 func TestOnSQLite(t *testing.T) {

@@ -23,23 +23,24 @@ func (e *Engine) steer(ctx context.Context, campaigns []string) ([]Pause, error)
 	seen := map[string]int64{}
 	waits := map[string]Pause{}
 	resting := map[string]bool{}
+	again := map[string]time.Time{} // when time alone calls for another look
 	for {
 		for _, name := range campaigns {
 			last, err := e.store.LastSeq(ctx, name)
 			if err != nil {
 				return nil, err
 			}
-			if was, ok := seen[name]; ok && was == last {
+			if was, ok := seen[name]; ok && was == last && (again[name].IsZero() || e.store.Now().Before(again[name])) {
 				continue
 			}
-			rests, wait, err := e.steerOne(ctx, name)
+			rests, wait, next, err := e.steerOne(ctx, name)
 			if err != nil && fleet.CodeOf(err) != fleet.CodeConflict {
 				return nil, err
 			}
 			if err != nil {
 				continue // somebody else steered meanwhile; look again
 			}
-			seen[name], resting[name], waits[name] = last, rests, wait
+			seen[name], resting[name], waits[name], again[name] = last, rests, wait, next
 		}
 		if rested, err := e.allRest(ctx, campaigns, resting, seen); err != nil || rested {
 			var list []Pause
@@ -92,27 +93,32 @@ func (e *Engine) moreToFollow(ctx context.Context, name string) (bool, error) {
 	return false, err
 }
 
-// steerOne takes a campaign's decisions. It rests when no target is moving and none was just set in motion.
-func (e *Engine) steerOne(ctx context.Context, name string) (rests bool, wait Pause, err error) {
+// steerOne takes a campaign's decisions. It rests when no target is moving and none was just set in motion; again is
+// when to look though nothing happened: a soak is over, or the forge's checks and deployments may have gone on, which is no event.
+func (e *Engine) steerOne(ctx context.Context, name string) (rests bool, wait Pause, again time.Time, err error) {
 	row, c, err := e.campaign(ctx, name)
 	if err != nil {
-		return false, Pause{}, err
+		return false, Pause{}, again, err
 	}
 	counts, err := e.store.Counts(ctx, name)
 	if err != nil {
-		return false, Pause{}, err
+		return false, Pause{}, again, err
 	}
 	spent, err := e.store.Spent(ctx, ScopeCampaign(name))
 	if err != nil {
-		return false, Pause{}, err
+		return false, Pause{}, again, err
 	}
 	s := snapshot(row, c, counts, spent.Cost)
+	if err := e.outside(ctx, row, &s); err != nil {
+		return false, Pause{}, again, err
+	}
+	now := e.store.Now()
 	if err := e.stopCanceled(ctx, name); err != nil {
-		return false, Pause{}, err
+		return false, Pause{}, again, err
 	}
 	if row.State == fleet.CampaignActive {
-		if actions := rollout.Decide(s, e.store.Now()); len(actions) > 0 {
-			return false, Pause{}, e.apply(ctx, row, c, actions[0]) // an event, so the next look decides about the rest
+		if actions := rollout.Decide(s, now); len(actions) > 0 {
+			return false, Pause{}, again, e.apply(ctx, row, c, actions[0], now) // an event, so the next look decides about the rest
 		}
 	}
 	moving := 0
@@ -133,22 +139,28 @@ func (e *Engine) steerOne(ctx context.Context, name string) (rests bool, wait Pa
 	if row.State == fleet.CampaignActive && c.Rollout.Approval != spec.ApprovalNone {
 		approved, err := e.store.ApprovedReady(ctx, name)
 		if err != nil {
-			return false, Pause{}, err
+			return false, Pause{}, again, err
 		}
 		moving += approved
 	}
 	if row.State == fleet.CampaignActive && moving > 0 && e.cfg.Owners != nil {
 		held, err := e.store.HeldCount(ctx, name)
 		if err != nil {
-			return false, Pause{}, err
+			return false, Pause{}, again, err
 		}
 		moving -= min(held, moving)
 	}
-	return moving == 0, waiting(row, s), nil
+	if wave, h := s.Holds(now); row.State == fleet.CampaignActive && wave >= 0 {
+		again = h.Soaks
+		if next := now.Add(e.every); e.every > 0 && (again.IsZero() || next.Before(again)) {
+			again = next
+		}
+	}
+	return moving == 0, waiting(row, c, s, now), again, nil
 }
 
 // apply carries out one decision of rollout's.
-func (e *Engine) apply(ctx context.Context, row store.Campaign, c *spec.Campaign, action rollout.Action) error {
+func (e *Engine) apply(ctx context.Context, row store.Campaign, c *spec.Campaign, action rollout.Action, now time.Time) error {
 	switch a := action.(type) {
 	case rollout.OpenWave:
 		if row.OpenWaves <= a.Wave {
@@ -173,7 +185,14 @@ func (e *Engine) apply(ctx context.Context, row store.Campaign, c *spec.Campaign
 		return e.wakeReady(ctx, row, a.Wave)
 	case rollout.AskApproval:
 		row.AskedWave = max(row.AskedWave, a.Wave+1)
-		return e.save(ctx, &row, fmt.Sprintf("wave %d is ready and waits for approval", a.Wave+1))
+		return e.save(ctx, &row, waveOf(row, c, a.Wave)+" is ready and waits for approval")
+	case rollout.MarkReached:
+		row.Reached = append(row.Reached, make([]time.Time, max(0, a.Wave+1-len(row.Reached)))...)
+		row.Reached[a.Wave] = now
+		return e.save(ctx, &row, fmt.Sprintf("%s reached its gate and soaks until %s", waveOf(row, c, a.Wave), a.Soaks.Format("2006-01-02 15:04 MST")))
+	case rollout.UnmarkReached:
+		row.Reached[a.Wave] = time.Time{}
+		return e.save(ctx, &row, waveOf(row, c, a.Wave)+" lost its gate again")
 	case rollout.Pause:
 		row.State, row.Reason, row.Message = fleet.CampaignPaused, a.Code, a.Reason
 		return e.save(ctx, &row, "paused: "+a.Reason)
@@ -231,7 +250,10 @@ func snapshot(row store.Campaign, c *spec.Campaign, counts []store.Count, spent 
 		s.Limit = rollout.NoLimit
 	}
 	for i := range s.Waves {
-		s.Waves[i] = rollout.Cohort{Opened: i < row.OpenWaves, Approved: i < row.ApprovedWave, Asked: i < row.AskedWave, Targets: map[fleet.State]int{}}
+		s.Waves[i] = rollout.Cohort{Name: c.Rollout.Title(i), Opened: i < row.OpenWaves, Approved: i < row.ApprovedWave, Asked: i < row.AskedWave, Targets: map[fleet.State]int{}}
+		if i < len(row.Reached) {
+			s.Waves[i].Reached = row.Reached[i]
+		}
 	}
 	for _, n := range counts {
 		if n.Wave < len(s.Waves) {
@@ -242,7 +264,7 @@ func snapshot(row store.Campaign, c *spec.Campaign, counts []store.Count, spent 
 }
 
 // waiting says what a campaign that moves no more waits for; the message is empty when it is for nothing.
-func waiting(row store.Campaign, s rollout.Snapshot) Pause {
+func waiting(row store.Campaign, c *spec.Campaign, s rollout.Snapshot, now time.Time) Pause {
 	p := Pause{Campaign: row.Name}
 	switch row.State {
 	case fleet.CampaignPaused:
@@ -258,12 +280,12 @@ func waiting(row store.Campaign, s rollout.Snapshot) Pause {
 			ready += w.Targets[fleet.Ready]
 		}
 	}
+	holds, h := s.Holds(now)
 	switch {
 	case ready > 0:
 		p.Message = fmt.Sprintf("waiting for approval: %s ready (gaggle approve %s)", count(ready, "change"), row.Name)
-	case row.OpenWaves < len(row.Waves) && row.OpenWaves > 0:
-		h := rollout.Check(s.Waves[row.OpenWaves-1], s.Gate, s.DryRun)
-		p.Message = fmt.Sprintf("wave %d of %d waits: %s", row.OpenWaves+1, len(row.Waves), h.Why)
+	case holds >= 0 && row.OpenWaves < len(row.Waves):
+		p.Message = fmt.Sprintf("%s waits for wave %d: %s", waveOf(row, c, row.OpenWaves), holds+1, h.Why)
 	case open > 0:
 		p.Message = count(open, "pull request") + map[bool]string{true: " is open", false: " are open"}[open == 1]
 	}

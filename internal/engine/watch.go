@@ -35,14 +35,16 @@ func (e *Engine) watch(ctx context.Context, h *hold, row store.Campaign, _ *spec
 	if err != nil {
 		return err
 	}
-	if d, can := host.(forge.Deployments); can && f.Deploy != "failure" {
+	if d, can := host.(forge.Deployments); can { // a failed one, too: it may be repaired
 		list, err := d.Deployments(ctx, repo, f.MergeSHA)
 		if err != nil && fleet.CodeOf(err) != fleet.CodeUnsupported {
 			return err
 		}
 		if health := deployed(list); health != f.Deploy {
 			f.Deploy = health
-			note = "its deployment: " + health
+			if health != "" {
+				note = "its deployment: " + health
+			}
 		}
 	}
 	if e.cfg.Reverted != nil {

@@ -31,7 +31,7 @@ type Snapshot struct {
 	Limit    fleet.Money // nothing more is bought once Spent reaches it; NoLimit for none
 }
 
-// Action is something to be carried out: one of OpenWave, AskApproval, Pause and Finish.
+// Action is something to be carried out: one of OpenWave, AskApproval, MarkReached, UnmarkReached, Pause and Finish.
 type Action interface{ action() }
 
 // OpenWave moves the wave's pending targets to queued and marks it as opened. It is returned again while an opened
@@ -40,6 +40,15 @@ type OpenWave struct{ Wave int }
 
 // AskApproval tells people that a wave's changes are ready for their word, once.
 type AskApproval struct{ Wave int }
+
+// MarkReached sets Cohort.Reached to the time of the decision: all of the gate but its soak holds from now on.
+type MarkReached struct {
+	Wave  int
+	Soaks time.Time // until then
+}
+
+// UnmarkReached clears Cohort.Reached: the gate holds no longer, so the next soak starts anew.
+type UnmarkReached struct{ Wave int }
 
 // Pause stops the campaign until a person resumes it.
 type Pause struct {
@@ -51,23 +60,24 @@ type Pause struct {
 // Finish says that nothing more will happen by itself: every target is at rest, Failed of them failed.
 type Finish struct{ Failed int }
 
-func (OpenWave) action()    {}
-func (AskApproval) action() {}
-func (Pause) action()       {}
-func (Finish) action()      {}
+func (OpenWave) action()      {}
+func (AskApproval) action()   {}
+func (MarkReached) action()   {}
+func (UnmarkReached) action() {}
+func (Pause) action()         {}
+func (Finish) action()        {}
 
 // Decide returns what is to be done now, in order. It is deterministic, and idempotent: once its actions are carried
-// out, the next snapshot asks for none of them again. A campaign that is not active gets no actions.
-//
-// The time is an argument although nothing depends on it yet: windows will, and callers hold a clock anyway.
-func Decide(s Snapshot, _ time.Time) []Action {
+// out, the next snapshot asks for none of them again. A campaign that is not active gets no actions. When nothing
+// but time passes, the next decision to look for is at Holds' Soaks.
+func Decide(s Snapshot, now time.Time) []Action {
 	if s.State != fleet.CampaignActive {
 		return nil
 	}
 	if done, failed := s.atRest(); done {
 		return []Action{Finish{failed}}
 	}
-	actions := s.asks()
+	actions := append(s.asks(), s.lost(now)...)
 	if s.Limit >= 0 && s.Spent >= s.Limit && s.count(0, fleet.Pending, fleet.Queued, fleet.Changing, fleet.Revising) > 0 {
 		return append(actions, Pause{fleet.CodeBudget,
 			fmt.Sprintf("the campaign's budget of %s is spent (%s)", s.Limit, s.Spent),
@@ -80,16 +90,39 @@ func Decide(s Snapshot, _ time.Time) []Action {
 		if s.held(i+1) == 0 {
 			break // nobody waits for this wave
 		}
-		switch h := Check(c, s.Gate, s.DryRun); h.Verdict {
+		h := Check(c, s.Gate, s.DryRun, now)
+		if !h.Soaks.IsZero() && c.Reached.IsZero() {
+			actions = append(actions, MarkReached{i, h.Soaks})
+		}
+		switch h.Verdict {
 		case Waiting:
 			return actions
 		case Failing:
-			return append(actions, Pause{fleet.CodeGate,
-				fmt.Sprintf("wave %d cannot reach its gate: %s", i+1, h.Why),
-				"retry its failed targets, cancel them, or lower rollout.gate in the campaign file; then resume"})
+			return append(actions, Pause{fleet.CodeGate, fmt.Sprintf("%s cannot reach its gate: %s", s.name(i), h.Why), h.Hint})
 		}
 	}
 	return actions
+}
+
+// Holds returns the wave that holds up the next one, and its health; -1 when none does.
+func (s Snapshot) Holds(now time.Time) (wave int, h Health) {
+	for i, c := range s.Waves {
+		if s.held(i+1) == 0 {
+			break
+		}
+		if h := Check(c, s.Gate, s.DryRun, now); h.Verdict != Passed {
+			return i, h
+		}
+	}
+	return -1, Health{Verdict: Passed}
+}
+
+// name is what a wave is called in a sentence.
+func (s Snapshot) name(wave int) string {
+	if name := s.Waves[wave].Name; name != "" {
+		return fmt.Sprintf("wave %d (%s)", wave+1, name)
+	}
+	return fmt.Sprintf("wave %d", wave+1)
 }
 
 // MayPropose reports whether a ready target of a wave may become a pull request; approved is whether a person approved
@@ -122,6 +155,17 @@ func (s Snapshot) asks() []Action {
 		busy := c.Targets[fleet.Pending] + c.Targets[fleet.Queued] + c.Targets[fleet.Changing]
 		if c.Opened && !c.Approved && !c.Asked && busy == 0 && c.Targets[fleet.Ready] > 0 {
 			actions = append(actions, AskApproval{i})
+		}
+	}
+	return actions
+}
+
+// lost returns the waves that reached their gate once and do so no longer.
+func (s Snapshot) lost(now time.Time) []Action {
+	var actions []Action
+	for i, c := range s.Waves {
+		if !c.Reached.IsZero() && !Check(c, s.Gate, s.DryRun, now).Reached {
+			actions = append(actions, UnmarkReached{i})
 		}
 	}
 	return actions

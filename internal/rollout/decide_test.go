@@ -47,7 +47,7 @@ func TestCheck(t *testing.T) {
 		{"1 merged, 1 failed", merged, false, Failing, "1 of 2 targets are merged, the gate needs 2; 1 failed or were closed"},
 		{"1 merged, 1 unchanged, 1 skipped, 1 canceled", merged, false, Passed, ""},
 		{"5 unchanged", merged, false, Passed, ""},
-		{"3 skipped, 2 canceled", Gate{1, 100, 1}, false, Passed, ""},
+		{"3 skipped, 2 canceled", Gate{Merged: 1, MinMerged: 100, Success: 1}, false, Passed, ""},
 		{"4 proposed, 1 changing", success, false, Passed, ""},
 		{"3 proposed, 1 revising, 1 ready", success, false, Waiting, "3 of 5 targets are proposed or merged, the gate needs 4"},
 		{"3 proposed, 2 failed", success, false, Failing, "3 of 5 targets are proposed or merged, the gate needs 4; 2 failed or were closed"},
@@ -59,7 +59,8 @@ func TestCheck(t *testing.T) {
 		{"10 proposed, 90 failed", Gate{Success: 0.1}, false, Passed, ""},
 		{"7 merged, 93 proposed", Gate{Merged: 0.07}, false, Passed, ""}, // 0.07*100 is 7.000000000000001
 	} {
-		got := Check(wave(tc.wave), tc.gate, tc.dry)
+		tc.gate.Vetoed, tc.gate.Reverted = 1, 1
+		got := Check(wave(tc.wave), tc.gate, tc.dry, time.Time{})
 		if got.Verdict != tc.want || got.Why != tc.why {
 			t.Errorf("%s, %+v, dry %v: %s, %q; want %s, %q", tc.wave, tc.gate, tc.dry, got.Verdict, got.Why, tc.want, tc.why)
 		}

@@ -8,8 +8,6 @@ import (
 	"pgregory.net/rapid"
 )
 
-var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
-
 // times is a schedule that is a sorted list.
 type times []time.Time
 

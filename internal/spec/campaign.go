@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"encoding/json"
 	"regexp"
 	"time"
 
@@ -196,7 +197,23 @@ func (r Rollout) Title(wave int) string {
 // Gate is the condition that opens the next wave: a share of the targets that count in the wave before. What each
 // share counts is package rollout's to say.
 type Gate struct {
-	Merged    float64 `json:"merged"`
-	MinMerged int     `json:"minMerged"`
-	Success   float64 `json:"success"`
+	Merged    float64       `json:"merged"`
+	MinMerged int           `json:"minMerged"`
+	Success   float64       `json:"success"`
+	Checks    float64       `json:"checks"`
+	Vetoed    float64       `json:"vetoed"`
+	Reverted  float64       `json:"reverted"`
+	Deployed  float64       `json:"deployed"`
+	Soak      time.Duration `json:"soak"`
+}
+
+// UnmarshalJSON reads a gate. One that was stored before there was a limit on vetoes has none.
+func (g *Gate) UnmarshalJSON(data []byte) error {
+	type plain Gate
+	read := plain{Vetoed: 1}
+	if err := json.Unmarshal(data, &read); err != nil {
+		return err
+	}
+	*g = Gate(read)
+	return nil
 }

@@ -52,3 +52,15 @@ func TestWaveTitles(t *testing.T) {
 		}
 	}
 }
+
+// TestAGateOfBefore reads a gate that was stored when it had fewer conditions.
+func TestAGateOfBefore(t *testing.T) {
+	c := roundTrip(t, &Campaign{})
+	if c.Rollout.Gate.Vetoed != 0 {
+		t.Errorf("no veto is allowed, and becomes %v", c.Rollout.Gate.Vetoed)
+	}
+	var g Gate
+	if err := g.UnmarshalJSON([]byte(`{"merged": 0.5, "minMerged": 2, "success": 0.8}`)); err != nil || g != (Gate{Merged: 0.5, MinMerged: 2, Success: 0.8, Vetoed: 1}) {
+		t.Errorf("%+v, error %v", g, err)
+	}
+}

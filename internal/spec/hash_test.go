@@ -21,7 +21,9 @@ func TestChangeHash(t *testing.T) {
 		"PullRequest.Title", "PullRequest.Body", "PullRequest.Labels", "PullRequest.Reviewers", "PullRequest.Draft",
 		"PullRequest.AskOwner", "PullRequest.Issue", "PullRequest.Revisions", "PullRequest.RemindAfter", "PullRequest.CloseAfter",
 		"Merge.Policy", "Merge.When", "Merge.Evidence", "Merge.Method",
-		"Rollout.Waves", "Rollout.Gate.Merged", "Rollout.Gate.MinMerged", "Rollout.Gate.Success", "Rollout.Approval", "Rollout.Order", "Rollout.Schedule", "Rollout.Priority",
+		"Rollout.Waves", "Rollout.Gate.Merged", "Rollout.Gate.MinMerged", "Rollout.Gate.Success", "Rollout.Approval",
+		"Rollout.Gate.Checks", "Rollout.Gate.Vetoed", "Rollout.Gate.Reverted", "Rollout.Gate.Deployed", "Rollout.Gate.Soak",
+		"Rollout.Order", "Rollout.Schedule", "Rollout.Priority",
 		"File", "Raw",
 	}
 	var paths []string

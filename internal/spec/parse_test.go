@@ -59,7 +59,7 @@ func TestDefaults(t *testing.T) {
 			CampaignCost: 100 * fleet.Dollar, Memory: 4 << 30},
 		PullRequest: PullRequest{Title: "small", Revisions: 2, RemindAfter: 168 * time.Hour},
 		Merge:       Merge{Policy: MergeNever, Evidence: 0.9, Method: "merge"},
-		Rollout:     Rollout{Waves: []Wave{{Share: 10_000}}, Order: OrderSpread, Gate: Gate{Success: 0.8}, Approval: ApprovalNone},
+		Rollout:     Rollout{Waves: []Wave{{Share: 10_000}}, Order: OrderSpread, Gate: Gate{Success: 0.8, Vetoed: 1}, Approval: ApprovalNone},
 		File:        "small.yaml",
 		Raw:         []byte(minimal),
 	}
@@ -105,7 +105,7 @@ rollout:
     - {share: 50%, name: half}
     - 100%
   order: risk
-  gate: {merged: 90%, minMerged: 4, success: 1}
+  gate: {merged: 90%, minMerged: 4, success: 1, checks: 95%, vetoed: 0.1, reverted: 5%, deployed: 1, soak: 1h30m}
   approval: target
   schedule: CRON_TZ=Europe/Berlin 0 6 * * mon-fri
   priority: -7
@@ -133,7 +133,7 @@ rollout:
 			Waves: []Wave{{Where: `"canary" in component.tags`, Name: "canaries"}, {Count: 3}, {Share: 250}, {Owner: "group:default/platform"},
 				{Count: 5, Name: "the brave"}, {Share: 5000, Name: "half"}, {Share: 10_000}},
 			Order:    OrderRisk,
-			Gate:     Gate{Merged: 0.9, MinMerged: 4, Success: 1},
+			Gate:     Gate{Merged: 0.9, MinMerged: 4, Success: 1, Checks: 0.95, Vetoed: 0.1, Reverted: 0.05, Deployed: 1, Soak: 90 * time.Minute},
 			Approval: ApprovalTarget, Schedule: "CRON_TZ=Europe/Berlin 0 6 * * mon-fri", Priority: -7},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -450,7 +450,8 @@ func testCampaigns(t *testing.T, s *store.Store) {
 		t.Fatal(err)
 	}
 	stale := c
-	c.State, c.Message, c.Waves = fleet.CampaignPaused, "why", []int{1, 2}
+	reached := s.Now().Add(-time.Hour)
+	c.State, c.Message, c.Waves, c.Reached = fleet.CampaignPaused, "why", []int{1, 2}, []time.Time{{}, reached}
 	if err := s.Tx(ctx, func(tx *store.Tx) error { return tx.SaveCampaign(ctx, &c, "ann", "paused") }); err != nil {
 		t.Fatal(err)
 	}
@@ -459,7 +460,8 @@ func testCampaigns(t *testing.T, s *store.Store) {
 		t.Errorf("an old reading was saved: %v", err)
 	}
 	got, err := s.Campaigns(ctx)
-	if err != nil || len(got) != 1 || got[0].State != fleet.CampaignPaused || len(got[0].Waves) != 2 || got[0].Version != c.Version {
+	if err != nil || len(got) != 1 || got[0].State != fleet.CampaignPaused || len(got[0].Waves) != 2 || got[0].Version != c.Version ||
+		len(got[0].Reached) != 2 || !got[0].Reached[0].IsZero() || !got[0].Reached[1].Equal(reached) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	err = s.Tx(ctx, func(tx *store.Tx) error {

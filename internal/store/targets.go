@@ -161,6 +161,18 @@ func (tx *Tx) EachTarget(ctx context.Context, f Filter, do func(fleet.Target) er
 	}
 }
 
+// FailedBecause counts the failed targets that give a reason, by wave.
+func (s *Store) FailedBecause(ctx context.Context, campaign string, reason fleet.Code) (map[int]int, error) {
+	byWave := map[int]int{}
+	_, err := collect(ctx, s.reader, func(r rows) (struct{}, error) {
+		var wave, n int
+		err := r.Scan(&wave, &n)
+		byWave[wave] = n
+		return struct{}{}, err
+	}, "SELECT wave, COUNT(*) FROM targets WHERE campaign = ? AND state = ? AND reason = ? GROUP BY wave", campaign, string(fleet.Failed), string(reason))
+	return byWave, err
+}
+
 // ApprovedReady counts ready targets that a person approved one by one.
 func (s *Store) ApprovedReady(ctx context.Context, campaign string) (int, error) {
 	n, _, err := one(ctx, s.reader, scanInt, "SELECT COUNT(*) FROM targets WHERE campaign = ? AND state = ? AND approved = 1", campaign, string(fleet.Ready))
