@@ -69,7 +69,7 @@ func (f *Forge) Merge(ctx context.Context, repo fleet.Repository, n int, spec fo
 		if p, err = f.get(ctx, repo, n); err != nil {
 			return err
 		}
-		if p.Status == "active" && (p.MergeStatus == "queued" || p.MergeStatus == "succeeded" || p.MergeStatus == "notSet") {
+		if p.Status == "active" && p.SourceCommit == in.SourceCommit && (p.MergeStatus == "queued" || p.MergeStatus == "succeeded" || p.MergeStatus == "notSet") {
 			continue
 		}
 		return refused(p, spec, nil)

@@ -26,7 +26,7 @@ func cloudAt(t *testing.T, seed uint64, faults simulator.Faults, now func() time
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.Forge, h.Repo.URL, h.NoLabels = f, url+"/"+simulator.Slug+".git", true
+	h.Forge, h.Repo.URL, h.NoLabels, h.LooseHead = f, url+"/"+simulator.Slug+".git", true, true
 	if faults != (simulator.Faults{}) {
 		h.Transient = forge.Passing
 	}

@@ -26,7 +26,7 @@ func dataCenterAt(t *testing.T, seed uint64, faults simulator.Faults, now func()
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.Forge, h.Repo.URL, h.NoLabels = f, url+"/scm/"+simulator.Slug+".git", true
+	h.Forge, h.Repo.URL, h.NoLabels, h.LooseHead = f, url+"/scm/"+simulator.Slug+".git", true, true
 	if faults != (simulator.Faults{}) {
 		h.Transient = forge.Passing
 	}

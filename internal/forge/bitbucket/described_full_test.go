@@ -310,7 +310,7 @@ func TestCloudAsDescribed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		h.Forge, h.Repo.URL, h.NoLabels = f, at+"/"+simulator.Slug+".git", true
+		h.Forge, h.Repo.URL, h.NoLabels, h.LooseHead = f, at+"/"+simulator.Slug+".git", true, true
 		return host, f, h
 	}
 	forgetest.Exercise(t, func(t *testing.T) forgetest.Harness { _, _, h := make(t); return h })
@@ -347,7 +347,7 @@ func TestDataCenterAsDescribed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		h.Forge, h.Repo.URL, h.NoLabels = f, at+"/scm/"+simulator.Slug+".git", true
+		h.Forge, h.Repo.URL, h.NoLabels, h.LooseHead = f, at+"/scm/"+simulator.Slug+".git", true, true
 		return host, f, h
 	}
 	forgetest.Exercise(t, func(t *testing.T) forgetest.Harness { _, _, h := make(t); return h })

@@ -33,6 +33,8 @@ func Exercise(t *testing.T, make func(t *testing.T) Harness) {
 		{"merge conflict", (*suite).conflict},
 		{"merge guards", (*suite).mergeGuards},
 		{"merge at once", (*suite).mergeAtOnce},
+		{"merge against a push", (*suite).mergeAgainstPush},
+		{"merge again after a push", (*suite).mergeAgain},
 		{"list", (*suite).list},
 		{"comments", (*suite).comments},
 		{"conflicts are told", (*suite).tellsConflicts},

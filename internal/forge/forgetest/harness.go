@@ -42,6 +42,8 @@ type Harness struct {
 	TellsConflicts bool
 	// MostBody is how many characters of a body the host takes, which forge.Clip cuts it at; 0 for any number.
 	MostBody int
+	// LooseHead says that the host takes no expected head with a merge: what is pushed in that very moment is merged with it.
+	LooseHead bool
 	// NoLabels says that the host's pull requests have none.
 	NoLabels bool
 

@@ -88,6 +88,49 @@ func (s *suite) mergeGuards() {
 	}
 }
 
+// mergeAgainstPush has a person push while a merge is under way that expects another head.
+func (s *suite) mergeAgainstPush() {
+	for i := range 6 {
+		branch, file := fmt.Sprintf("gaggle/%d", i), fmt.Sprintf("person%d.txt", i)
+		ours := s.Push(s.T, branch, map[string]string{fmt.Sprintf("f%d.txt", i): "x\n"})
+		p := s.open(s.spec(branch))
+		var wg sync.WaitGroup
+		if i%3 == 0 || s.LooseHead { // before, or at once
+			s.Push(s.T, branch, map[string]string{file: "mine\n"})
+		} else {
+			wg.Go(func() { s.Push(s.T, branch, map[string]string{file: "mine\n"}) })
+		}
+		err := s.try(func() error {
+			return s.Forge.Merge(s.Context(), s.Repo, p.Number, forge.MergeSpec{Method: forge.MethodSquash, ExpectHead: ours})
+		})
+		wg.Wait()
+		if _, took := s.Read(s.T, "main", file); took {
+			s.Fatalf("a person's push to #%d was merged with what was expected: %v", p.Number, err)
+		}
+		switch _, merged := s.Read(s.T, "main", fmt.Sprintf("f%d.txt", i)); {
+		case merged && err != nil, !merged && fleet.CodeOf(err) != fleet.CodeConflict, merged && (i%3 == 0 || s.LooseHead):
+			s.Fatalf("#%d is merged: %t, and the merge ended with %v", p.Number, merged, err)
+		}
+	}
+}
+
+// mergeAgain has a caller who lost the answer ask again, after a person has used the branch once more.
+func (s *suite) mergeAgain() {
+	ours := s.Push(s.T, "gaggle/a", map[string]string{"a.txt": "a\n"})
+	p := s.open(s.spec("gaggle/a"))
+	merge := func() error {
+		return s.Forge.Merge(s.Context(), s.Repo, p.Number, forge.MergeSpec{ExpectHead: ours})
+	}
+	s.must(merge)
+	main := s.Tip(s.T, "main")
+	s.Push(s.T, "gaggle/a", map[string]string{"person.txt": "mine\n"})
+	s.must(merge)
+	if s.Tip(s.T, "main") != main {
+		s.Fatal("it was merged twice")
+	}
+	s.state(p.Number, forge.StateMerged)
+}
+
 func (s *suite) mergeAtOnce() {
 	const n = 6
 	numbers := make([]int, n)
