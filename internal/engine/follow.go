@@ -241,20 +241,44 @@ func (e *Engine) say(ctx context.Context, campaign, forgeName string, err error)
 	})
 }
 
+// letGoAtOnce is how many waiting targets one transaction looks at.
+const letGoAtOnce = 100
+
 // letGo gives ready targets that waited for their owner's time their place, when there is one now.
 func (e *Engine) letGo(ctx context.Context, campaigns []string) error {
 	for _, name := range campaigns {
-		held, err := e.store.Held(ctx, name)
+		row, c, err := e.campaign(ctx, name)
 		if err != nil {
 			return err
 		}
-		for _, t := range held {
+		for after := (fleet.Target{Wave: -1}); row.State == fleet.CampaignActive; {
+			held, err := e.store.Held(ctx, name, after, letGoAtOnce)
+			if err != nil {
+				return err
+			}
+			if len(held) == 0 {
+				break
+			}
+			after = held[len(held)-1]
 			if err := e.store.Tx(ctx, func(tx *store.Tx) error {
-				why, err := e.admit(ctx, tx, t.Target)
-				if err != nil || why != "" {
-					return err
+				for _, t := range held {
+					if !mayPropose(row, c, t) {
+						continue // whoever lets it wakes it up
+					}
+					why, err := e.admit(ctx, tx, t)
+					switch {
+					case err != nil:
+						return err
+					case why == "":
+						err = tx.Wake(ctx, store.Job{Target: t.ID, Campaign: t.Campaign, Lane: store.LaneSteps})
+					case why != t.Held:
+						_, err = tx.Hold(ctx, t.ID, why)
+					}
+					if err != nil {
+						return err
+					}
 				}
-				return tx.Wake(ctx, store.Job{Target: t.ID, Campaign: t.Campaign, Lane: store.LaneSteps})
+				return nil
 			}); err != nil {
 				return err
 			}

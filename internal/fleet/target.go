@@ -15,6 +15,7 @@ type Target struct {
 	Version    int64     `json:"version"` // grows with every move; guards against acting on an old reading
 	Reason     Code      `json:"reason,omitempty"`
 	Message    string    `json:"message,omitempty"`
+	Held       string    `json:"held,omitempty"` // why a ready target waits although its wave is open; written by the store alone
 	Approved   bool      `json:"approved,omitempty"`
 	ChangeHash string    `json:"changeHash,omitempty"` // of what the last attempt was asked to do
 	BaseCommit string    `json:"baseCommit,omitempty"`

@@ -60,38 +60,11 @@ func (tx *Tx) Hold(ctx context.Context, target int64, why string) (bool, error) 
 	return n > 0, err
 }
 
-// Held is a ready target that waits although its wave is open, and why.
-type Held struct {
-	fleet.Target
-	Why      string
-	Priority int
-}
-
-// Held lists what waits, all campaigns together or one, in the order in which it may go on: campaigns of a high priority first.
-func (s *Store) Held(ctx context.Context, campaign string) ([]Held, error) {
-	where, args := "", []any{}
-	if campaign != "" {
-		where, args = " AND campaign = ?", append(args, campaign)
-	}
-	type row struct {
-		id       int64
-		why      string
-		priority int
-	}
-	list, err := collect(ctx, s.reader, func(r rows) (h row, err error) { err = r.Scan(&h.id, &h.why, &h.priority); return h, err },
-		"SELECT t.id, t.held, c.priority FROM targets t JOIN campaigns c ON c.name = t.campaign WHERE t.held <> '' AND t.state = 'ready'"+where+" ORDER BY c.priority DESC, t.wave, t.id", args...)
-	if err != nil {
-		return nil, err
-	}
-	all := make([]Held, 0, len(list))
-	for _, h := range list {
-		t, err := s.Target(ctx, h.id)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, Held{t, h.why, h.priority})
-	}
-	return all, nil
+// Held lists a campaign's ready targets that wait although their waves are open, in the order in which they may go on, at most
+// limit after a target.
+func (s *Store) Held(ctx context.Context, campaign string, after fleet.Target, limit int) ([]fleet.Target, error) {
+	return collect(ctx, s.reader, scanTarget, "SELECT "+targetColumns+" FROM targets WHERE campaign = ? AND held <> '' AND state = 'ready' AND (wave > ? OR wave = ? AND id > ?) ORDER BY wave, id LIMIT ?",
+		campaign, after.Wave, after.Wave, after.ID, limit)
 }
 
 // HeldCount is how many ready targets of the campaign wait although their waves are open.
