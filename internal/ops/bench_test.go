@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -114,5 +116,78 @@ func BenchmarkTargetsPage(b *testing.B) {
 		if err != nil || len(page) != 100 {
 			b.Fatal(len(page), err)
 		}
+	}
+}
+
+// BenchmarkReport reports a campaign of 100,000 targets, each with an attempt, a pull request and eight events. B/op is all
+// that is ever allocated; heap-MB is what is held at the end, when everything that was read still is.
+func BenchmarkReport(b *testing.B) {
+	o := openBench(b)
+	ctx := b.Context()
+	if err := o.store.Tx(ctx, func(tx *store.Tx) error {
+		return tx.AddCampaign(ctx, &store.Campaign{Name: "big", Spec: "{}", State: fleet.CampaignActive, Waves: []int{manyTargets}, OpenWaves: 1})
+	}); err != nil {
+		b.Fatal(err)
+	}
+	life := []fleet.State{fleet.Queued, fleet.Changing, fleet.Ready, fleet.Proposed, fleet.Merged}
+	for at := 0; at < manyTargets; at += 1000 {
+		if err := o.store.Tx(ctx, func(tx *store.Tx) error {
+			targets := make([]fleet.Target, 1000)
+			for i := range targets {
+				targets[i] = fleet.Target{Campaign: "big", Component: fmt.Sprintf("component:default/c%06d", at+i), Repository: fmt.Sprintf("r%06d", at+i), Path: ".", Owner: fmt.Sprintf("group:default/team-%d", i%400)}
+			}
+			if _, err := tx.AddTargets(ctx, targets); err != nil {
+				return err
+			}
+			i := 0
+			return tx.EachTarget(ctx, store.Filter{Campaign: "big", After: int64(at)}, func(t fleet.Target) error {
+				a := fleet.Attempt{Target: t.ID, Number: 1, State: "done", Outcome: fleet.Ready, Agent: "native", Rounds: []fleet.Round{{Number: 1, Report: &fleet.Report{Checks: []fleet.Check{{Verifier: "go test", Outcome: fleet.Passed, Lines: []string{strings.Repeat("ok ", 300)}}}}, Verdict: &fleet.Verdict{Pass: true}}}}
+				a.Usage.Charge("model", fleet.Tokens{Input: 1000}, 1000)
+				if err := tx.AddAttempt(ctx, &a); err != nil {
+					return err
+				}
+				for n, to := range life[:1+i%len(life)] {
+					if n == 3 {
+						t.PullNumber, t.PullURL = i+1, fmt.Sprint("https://forge.example/acme/", t.Repository, "/pulls/", i+1)
+						if err := tx.SaveFollow(ctx, fleet.Follow{Target: t.ID, Campaign: "big", CI: "passed", OpenedAt: time.Now()}); err != nil {
+							return err
+						}
+					}
+					if err := tx.Move(ctx, &t, store.Move{To: to, Actor: "bench", Message: strings.Repeat("because ", 10)}); err != nil {
+						return err
+					}
+					if err := tx.Record(ctx, store.Event{Campaign: "big", Target: t.ID, Component: t.Component, Kind: "note", Actor: "bench", Message: strings.Repeat("noted ", 20)}); err != nil {
+						return err
+					}
+				}
+				i++
+				return nil
+			})
+		}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N {
+		r, err := o.Report(ctx, ReportInput{Campaign: "big"})
+		if err != nil || r.Total.Targets != manyTargets {
+			b.Fatal(err)
+		}
+		row, err := o.campaign(ctx, "big")
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.StopTimer()
+		in, err := o.facts(ctx, row, factsWanted{attempts: true})
+		if err != nil {
+			b.Fatal(err)
+		}
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		b.ReportMetric(float64(m.HeapAlloc)/1e6, "heap-MB")
+		runtime.KeepAlive(in)
+		b.StartTimer()
 	}
 }

@@ -9,9 +9,9 @@ import (
 	"gaggle/internal/fleet"
 )
 
-// defaultMinutes is what a person is assumed to need for one change: finding the place, changing it, building it and
+// DefaultMinutes is what a person is assumed to need for one change: finding the place, changing it, building it and
 // opening the pull request.
-const defaultMinutes = 20
+const DefaultMinutes = 20
 
 // life is what the history says of one target.
 type life struct {
@@ -46,7 +46,7 @@ func newBuilder(in Input) *builder {
 // Build reckons a report. Attempts, events and pull requests of targets that are not among Targets are left out.
 func Build(in Input) Report {
 	if in.MinutesPerChange <= 0 {
-		in.MinutesPerChange = defaultMinutes
+		in.MinutesPerChange = DefaultMinutes
 	}
 	b := newBuilder(in)
 	r := Report{Campaign: in.Campaign, At: in.Now, Burndown: b.burndown()}

@@ -160,7 +160,7 @@ func DigestMarkdown(w io.Writer, d Digest) error {
 	m.f(" As of %s.\n\n", moment(d.At, zone))
 	m.table("Open", []string{"pull request", "component", "campaign", "open since", "checks", "asked of you"}, len(d.Open), func(i int) []string {
 		o := d.Open[i]
-		return []string{mdPull(o), mdCode(short(o.Component)), mdCode(o.Campaign), moment(o.Since, zone) + " (" + ago(d.At, o.Since) + ")", mdText(o.CI), cmp.Or(o.Ask, "nothing yet")}
+		return []string{mdPull(o), mdCode(short(o.Component)), mdCode(o.Campaign), moment(o.Since, zone) + " (" + ago(d.At, o.Since) + ")", mdText(o.CI), mdText(cmp.Or(o.Ask, "nothing yet"))}
 	})
 	m.ahead(d)
 	if len(d.Ended) > 0 {

@@ -14,7 +14,7 @@ type Input struct {
 	Attempts []fleet.Attempt
 	Pulls    []PullFacts // one a target at most
 	Now      time.Time   // times are shown in its zone
-	// MinutesPerChange is how long a person is assumed to need for one of the changes. Defaults to 20.
+	// MinutesPerChange is how long a person is assumed to need for one of the changes. Defaults to DefaultMinutes.
 	MinutesPerChange float64
 }
 
@@ -27,6 +27,8 @@ type Campaign struct {
 	Why         string              `json:"why,omitempty"` // it is paused, or what it waits for
 	DryRun      bool                `json:"dryRun,omitempty"`
 	Approval    bool                `json:"approval,omitempty"` // what is ready waits until its target is Approved
+	Merge       string              `json:"merge,omitempty"`    // the policy: approved and auto let Gaggle merge; people do otherwise
+	OpenWaves   int                 `json:"openWaves"`          // the first so many waves are open
 	CreatedAt   time.Time           `json:"createdAt"`
 }
 
@@ -46,8 +48,11 @@ type Event struct {
 type PullFacts struct {
 	Target             int64
 	OpenedAt, MergedAt time.Time // zero: taken from the events
-	CI                 string    // passed, failed, pending, none; "" when not known
+	CI                 string    // passed, failed, pending, none, before (fails, as without the change); "" when not known
 	Deploy             string    // success, failure, pending; "" when not known
 	Reverted           bool
-	Touched            bool // a person committed on top
+	Touched            bool   // a person committed on top
+	HandsOff           string // who told Gaggle to leave it alone; "" when nobody did
+	Asked              string // why a person was asked to go on; "" while nobody was
+	Approved           bool   // by somebody with write access, and nobody with write access objects
 }

@@ -113,7 +113,7 @@ func (m *markdown) figures(r Report) {
 func (m *markdown) waiting(r Report) {
 	m.table("Waiting", []string{"for", "to", "-targets", "-longest", "that one"}, len(r.Waiting), func(i int) []string {
 		x := r.Waiting[i]
-		return []string{mdOwner(x.Who), x.What, number(int64(x.Count)), ago(r.At, x.Since), mdCode(short(x.Example))}
+		return []string{mdOwner(x.Who), mdText(x.What), number(int64(x.Count)), ago(r.At, x.Since), mdCode(short(x.Example))}
 	})
 }
 

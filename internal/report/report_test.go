@@ -24,7 +24,7 @@ func small() Input {
 	at := func(hours float64) time.Time { return noon.Add(time.Duration((hours - 50) * float64(time.Hour))) }
 	in := Input{
 		Campaign: Campaign{Name: "ioutil-to-io", Owner: "group:default/platform", Description: "Replace <b>io/ioutil</b>\nby io & os", State: fleet.CampaignPaused,
-			Why: "the gate of wave 1 cannot be reached any more", CreatedAt: at(0)},
+			Why: "the gate of wave 1 cannot be reached any more", OpenWaves: 2, CreatedAt: at(0)},
 		Now: noon,
 	}
 	in.Targets = make([]fleet.Target, 0, 16) // target returns pointers into it

@@ -16,7 +16,7 @@ func sample(n int) Input {
 	start := noon.Add(-11 * 24 * time.Hour)
 	in := Input{
 		Campaign: Campaign{Name: "ioutil-to-io", Owner: "group:default/platform", Description: "Replace the deprecated io/ioutil by io and os", State: fleet.CampaignActive,
-			Why: "wave 3 of 3 waits: 41 of 60 are merged, 54 are needed", Approval: true, CreatedAt: start},
+			Why: "wave 3 of 3 waits: 41 of 60 are merged, 54 are needed", Approval: true, OpenWaves: 3, CreatedAt: start},
 		Now: noon,
 	}
 	teams := []string{"payments", "search", "identity", "checkout", "platform", "data", "web", ""}

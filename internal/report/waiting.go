@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"gaggle/internal/fleet"
 )
@@ -13,6 +14,8 @@ const (
 	byCI     = "CI"
 	byNobody = "nobody known"
 )
+
+const nextWave = "open the next wave once the gate allows it"
 
 // waiting groups what is not at rest, and what failed, by who can take it on.
 func (b *builder) waiting(r *Report) {
@@ -57,7 +60,7 @@ func (b *builder) waitsFor(t *fleet.Target, l *life) (who, what string) {
 		case paused:
 			return author, "resume the campaign"
 		case t.State == fleet.Pending:
-			return byGaggle, "open the next wave once the gate allows it"
+			return byGaggle, nextWave
 		}
 		return byGaggle, "start the attempt"
 	case fleet.Changing, fleet.Revising:
@@ -68,22 +71,51 @@ func (b *builder) waitsFor(t *fleet.Target, l *life) (who, what string) {
 			return author, "resume the campaign"
 		case b.in.Campaign.DryRun:
 			return author, "look at the diffs, then run without --dry-run"
+		case t.Wave >= b.in.Campaign.OpenWaves:
+			return byGaggle, nextWave
 		case b.in.Campaign.Approval && !t.Approved:
 			return author, "approve the changes"
+		case t.Held != "":
+			return orNobody(t.Owner), "have time for it: " + clip(line(t.Held), 200)
 		}
 		return byGaggle, "open the pull request"
 	case fleet.Proposed:
-		switch l.pull.CI {
-		case "pending":
-			return byCI, "end the checks"
-		case "failed":
-			return orNobody(t.Owner), "look at the red checks"
-		}
-		return orNobody(t.Owner), "review and merge"
+		return b.reviewOf(t, &l.pull)
 	case fleet.Failed:
 		return author, "look at the failures: retry or cancel"
 	}
 	return "", ""
+}
+
+// reviewOf says who can bring an open pull request on, and how.
+func (b *builder) reviewOf(t *fleet.Target, p *PullFacts) (who, what string) {
+	owner := orNobody(t.Owner)
+	gaggleMerges := b.in.Campaign.Merge == "approved" || b.in.Campaign.Merge == "auto"
+	switch {
+	case p.Touched:
+		return owner, "finish what a person pushed to it"
+	case p.HandsOff != "":
+		return owner, "go on without Gaggle, as a person asked"
+	case p.Asked != "":
+		_, why, found := strings.Cut(p.Asked, ": ")
+		if !found {
+			why = p.Asked
+		}
+		return owner, "take over: " + clip(line(why), 200)
+	case p.CI == "pending":
+		return byCI, "end the checks"
+	case p.CI == "failed":
+		return owner, "look at the red checks"
+	case p.Approved && gaggleMerges && p.CI != "before":
+		return byGaggle, "merge what is approved"
+	case p.Approved:
+		return owner, "merge what is approved"
+	case p.CI == "before":
+		return owner, "review and merge, although checks fail that fail without the change, too"
+	case b.in.Campaign.Merge == "approved":
+		return owner, "review"
+	}
+	return owner, "review and merge"
 }
 
 func orNobody(owner string) string {

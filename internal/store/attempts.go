@@ -63,6 +63,43 @@ func (s *Store) Attempts(ctx context.Context, target int64) ([]fleet.Attempt, er
 	return collect(ctx, s.reader, scanAttempt, "SELECT "+attemptColumns+" FROM attempts WHERE target = ? ORDER BY number", target)
 }
 
+// AttemptsOf lists the attempts at some targets in brief: of their rounds the verdict, of what they used the sums.
+func (s *Store) AttemptsOf(ctx context.Context, targets []int64) ([]fleet.Attempt, error) {
+	if len(targets) == 0 {
+		return nil, nil
+	}
+	args := make([]any, len(targets))
+	for i, id := range targets {
+		args[i] = id
+	}
+	return collect(ctx, s.reader, func(r rows) (a fleet.Attempt, err error) {
+		var remembered int64
+		var rounds, usage string
+		if err = r.Scan(&a.ID, &a.Target, &a.Number, &a.State, &a.Outcome, &a.Reason, &rounds, &usage, &remembered); err != nil {
+			return a, err
+		}
+		a.Remembered = remembered != 0
+		var brief []struct {
+			Verdict *struct {
+				Pass bool `json:"pass"`
+			} `json:"verdict"`
+		}
+		if err = json.Unmarshal([]byte(rounds), &brief); err != nil {
+			return a, err
+		}
+		a.Rounds = make([]fleet.Round, len(brief))
+		for i, b := range brief {
+			a.Rounds[i].Number = i + 1
+			if b.Verdict != nil {
+				a.Rounds[i].Verdict = &fleet.Verdict{Pass: b.Verdict.Pass}
+			}
+		}
+		err = json.Unmarshal([]byte(usage), &a.Usage)
+		a.Usage.Models = nil
+		return a, err
+	}, "SELECT id, target, number, state, outcome, reason, rounds, usage, remembered FROM attempts WHERE target IN "+marks(1, len(args))+" ORDER BY target, number", args...)
+}
+
 // LoseAttempts marks the target's running attempts as lost and returns them.
 func (tx *Tx) LoseAttempts(ctx context.Context, target int64) ([]fleet.Attempt, error) {
 	return collect(ctx, tx, scanAttempt, "UPDATE attempts SET state = 'lost', reason = ?, ended_at = ? WHERE target = ? AND state = 'running' RETURNING "+attemptColumns,

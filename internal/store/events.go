@@ -56,6 +56,16 @@ func (s *Store) Events(ctx context.Context, campaign string, target, after int64
 	return collect(ctx, s.reader, scanEvent, "SELECT "+eventColumns+" FROM events WHERE campaign = ? AND seq > ? ORDER BY seq LIMIT ?", campaign, after, limit)
 }
 
+// Moves lists a campaign's moves after seq, oldest first: their number, time, target and states.
+func (s *Store) Moves(ctx context.Context, campaign string, after int64, limit int) ([]Event, error) {
+	return collect(ctx, s.reader, func(r rows) (e Event, err error) {
+		var at int64
+		err = r.Scan(&e.Seq, &at, &e.Target, &e.From, &e.To)
+		e.At, e.Campaign, e.Kind = fromMicros(at), campaign, "moved"
+		return e, err
+	}, "SELECT seq, at, target, from_state, to_state FROM events WHERE campaign = ? AND seq > ? AND to_state <> '' ORDER BY seq LIMIT ?", campaign, after, limit)
+}
+
 // LastSeq is the number of the campaign's newest event, or 0.
 func (s *Store) LastSeq(ctx context.Context, campaign string) (int64, error) {
 	n, _, err := one(ctx, s.reader, scanInt, "SELECT seq FROM events WHERE campaign = ? ORDER BY seq DESC LIMIT 1", campaign)
