@@ -3,9 +3,9 @@ package fleet
 // mostDependents is how far Dependents counts: past it, more of them make no difference to anybody.
 const mostDependents = 1000
 
-// Dependents counts, for each component that others depend on, how many they are: directly or not, by what they depend on
-// and by the APIs that they consume. It counts up to 1000.
-func Dependents(components []Component) map[string]int {
+// Dependents counts, for some components or for all when none is named, how many others depend on each: directly or not, by
+// what these say they depend on and by the APIs that they consume. It counts up to 1000 and leaves out who has none.
+func Dependents(components []Component, of ...string) map[string]int {
 	index, provider := make(map[string]int, len(components)), map[string]int{}
 	for i, c := range components {
 		index[c.Ref] = i
@@ -28,7 +28,14 @@ func Dependents(components []Component) map[string]int {
 	}
 	counts := map[string]int{}
 	seen := make([]int, len(components)) // by whose walk, so that it need not be cleared
+	some := make(map[string]bool, len(of))
+	for _, ref := range of {
+		some[ref] = true
+	}
 	for i, c := range components {
+		if len(of) > 0 && !some[c.Ref] {
+			continue
+		}
 		walk := []int{i}
 		seen[i] = i + 1
 		for at := 0; at < len(walk) && len(walk) <= mostDependents; at++ {

@@ -19,6 +19,9 @@ func TestDependents(t *testing.T) {
 	if got, want := Dependents(components), map[string]int{"a": 3, "b": 1, "e": 1, "f": 1}; !maps.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
+	if got, want := Dependents(components, "b", "c", "gone"), map[string]int{"b": 1}; !maps.Equal(got, want) {
+		t.Errorf("of some: got %v, want %v", got, want)
+	}
 	components = nil
 	for i := range 3000 { // a chain
 		components = append(components, Component{Ref: ref(i), DependsOn: []string{ref(i - 1)}})

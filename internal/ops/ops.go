@@ -148,22 +148,7 @@ func (o *Ops) dependents(ctx context.Context, component string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	on := map[string][]string{}
-	for _, c := range all {
-		for _, d := range c.DependsOn {
-			on[d] = append(on[d], c.Ref)
-		}
-	}
-	seen := map[string]bool{component: true}
-	for queue := []string{component}; len(queue) > 0; queue = queue[1:] {
-		for _, c := range on[queue[0]] {
-			if !seen[c] {
-				seen[c] = true
-				queue = append(queue, c)
-			}
-		}
-	}
-	return len(seen) - 1, nil
+	return fleet.Dependents(all, component)[component], nil
 }
 
 func (o *Ops) runner(ctx context.Context) (*attempt.Runner, error) {

@@ -32,7 +32,11 @@ func spread(in []*choice, campaign string) {
 // carefully puts what is least risky first, by what is known before there is a diff: each doubling of the component's code
 // counts one, each doubling of the components that depend on it two. What is alike keeps its order.
 func carefully(in []*choice, components []fleet.Component) {
-	dependents := fleet.Dependents(components)
+	refs := make([]string, len(in))
+	for i, ch := range in {
+		refs[i] = ch.component.Ref
+	}
+	dependents := fleet.Dependents(components, refs...)
 	risk := func(ch *choice) int {
 		return bits.Len64(uint64(max(ch.component.Bytes, 0)>>10)) + 2*bits.Len(uint(dependents[ch.component.Ref]))
 	}
