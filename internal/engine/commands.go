@@ -24,7 +24,7 @@ func (e *Engine) Start(ctx context.Context, p Plan, actor string) error {
 		row, err := tx.Campaign(ctx, name)
 		switch {
 		case err != nil && fleet.CodeOf(err) == fleet.CodeNotFound:
-			row = store.Campaign{Name: name, File: p.Spec.File, Spec: string(data), ChangeHash: p.Spec.ChangeHash(), State: fleet.CampaignActive, DryRun: p.DryRun}
+			row = store.Campaign{Name: name, File: p.Spec.File, Spec: string(data), ChangeHash: p.Spec.ChangeHash(), State: fleet.CampaignActive, DryRun: p.DryRun, Priority: p.Spec.Rollout.Priority}
 			fresh, waves := deal(p, row, nil)
 			row.Waves = waves
 			if err := tx.AddCampaign(ctx, &row); err != nil {
@@ -92,7 +92,7 @@ func (e *Engine) update(ctx context.Context, tx *store.Tx, row *store.Campaign, 
 	if !changed && len(fresh) == 0 {
 		return nil
 	}
-	row.File, row.Spec, row.ChangeHash, row.DryRun, row.Waves = p.Spec.File, data, p.Spec.ChangeHash(), p.DryRun, sizes
+	row.File, row.Spec, row.ChangeHash, row.DryRun, row.Waves, row.Priority = p.Spec.File, data, p.Spec.ChangeHash(), p.DryRun, sizes, p.Spec.Rollout.Priority
 	return tx.SaveCampaign(ctx, row, actor, fmt.Sprintf("planned again: %s in %s, %d new", count(len(p.Targets), "target"), count(len(sizes), "wave"), len(fresh)))
 }
 

@@ -26,16 +26,17 @@ type Campaign struct {
 	AskedWave    int                 `json:"askedWave"`         // people were told that waves 0 … AskedWave-1 wait for them
 	Waves        []int               `json:"waves"`             // sizes
 	Reached      []time.Time         `json:"reached,omitempty"` // by wave: since when its gate, the soak apart, holds; zero, or absent, for not
+	Priority     int                 `json:"priority"`          // campaigns of a higher one take their owners' time first
 	CreatedAt    time.Time           `json:"createdAt"`
 	UpdatedAt    time.Time           `json:"updatedAt"`
 }
 
-const campaignColumns = "name, version, file, spec, change_hash, state, reason, message, dry_run, open_waves, approved_wave, asked_wave, waves, reached, created_at, updated_at"
+const campaignColumns = "name, version, file, spec, change_hash, state, reason, message, dry_run, open_waves, approved_wave, asked_wave, waves, reached, priority, created_at, updated_at"
 
 func scanCampaign(r rows) (c Campaign, err error) {
 	var dry, created, updated int64
 	var waves, reached string
-	if err = r.Scan(&c.Name, &c.Version, &c.File, &c.Spec, &c.ChangeHash, &c.State, &c.Reason, &c.Message, &dry, &c.OpenWaves, &c.ApprovedWave, &c.AskedWave, &waves, &reached, &created, &updated); err != nil {
+	if err = r.Scan(&c.Name, &c.Version, &c.File, &c.Spec, &c.ChangeHash, &c.State, &c.Reason, &c.Message, &dry, &c.OpenWaves, &c.ApprovedWave, &c.AskedWave, &waves, &reached, &c.Priority, &created, &updated); err != nil {
 		return c, err
 	}
 	c.DryRun, c.CreatedAt, c.UpdatedAt = dry != 0, fromMicros(created), fromMicros(updated)
@@ -73,8 +74,8 @@ func (tx *Tx) AddCampaign(ctx context.Context, c *Campaign) error {
 	if err != nil {
 		return err
 	}
-	n, err := tx.exec(ctx, "INSERT INTO campaigns ("+campaignColumns+") VALUES "+marks(1, 16)+" ON CONFLICT DO NOTHING",
-		c.Name, c.Version, c.File, c.Spec, c.ChangeHash, string(c.State), string(c.Reason), c.Message, bit(c.DryRun), c.OpenWaves, c.ApprovedWave, c.AskedWave, waves, reached, micros(c.CreatedAt), micros(c.UpdatedAt))
+	n, err := tx.exec(ctx, "INSERT INTO campaigns ("+campaignColumns+") VALUES "+marks(1, 17)+" ON CONFLICT DO NOTHING",
+		c.Name, c.Version, c.File, c.Spec, c.ChangeHash, string(c.State), string(c.Reason), c.Message, bit(c.DryRun), c.OpenWaves, c.ApprovedWave, c.AskedWave, waves, reached, c.Priority, micros(c.CreatedAt), micros(c.UpdatedAt))
 	if err == nil && n == 0 {
 		return &fleet.Error{Code: fleet.CodeConflict, Message: fmt.Sprintf("campaign %q exists already", c.Name)}
 	}
@@ -99,8 +100,8 @@ func (tx *Tx) SaveCampaign(ctx context.Context, c *Campaign, actor, happened str
 		return err
 	}
 	now := tx.store.Now()
-	n, err := tx.exec(ctx, "UPDATE campaigns SET version = version + 1, file = ?, spec = ?, change_hash = ?, state = ?, reason = ?, message = ?, dry_run = ?, open_waves = ?, approved_wave = ?, asked_wave = ?, waves = ?, reached = ?, updated_at = ? WHERE name = ? AND version = ?",
-		c.File, c.Spec, c.ChangeHash, string(c.State), string(c.Reason), c.Message, bit(c.DryRun), c.OpenWaves, c.ApprovedWave, c.AskedWave, waves, reached, micros(now), c.Name, c.Version)
+	n, err := tx.exec(ctx, "UPDATE campaigns SET version = version + 1, file = ?, spec = ?, change_hash = ?, state = ?, reason = ?, message = ?, dry_run = ?, open_waves = ?, approved_wave = ?, asked_wave = ?, waves = ?, reached = ?, priority = ?, updated_at = ? WHERE name = ? AND version = ?",
+		c.File, c.Spec, c.ChangeHash, string(c.State), string(c.Reason), c.Message, bit(c.DryRun), c.OpenWaves, c.ApprovedWave, c.AskedWave, waves, reached, c.Priority, micros(now), c.Name, c.Version)
 	if err != nil {
 		return err
 	}

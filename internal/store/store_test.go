@@ -451,7 +451,7 @@ func testCampaigns(t *testing.T, s *store.Store) {
 	}
 	stale := c
 	reached := s.Now().Add(-time.Hour)
-	c.State, c.Message, c.Waves, c.Reached = fleet.CampaignPaused, "why", []int{1, 2}, []time.Time{{}, reached}
+	c.State, c.Message, c.Waves, c.Reached, c.Priority = fleet.CampaignPaused, "why", []int{1, 2}, []time.Time{{}, reached}, -3
 	if err := s.Tx(ctx, func(tx *store.Tx) error { return tx.SaveCampaign(ctx, &c, "ann", "paused") }); err != nil {
 		t.Fatal(err)
 	}
@@ -461,7 +461,7 @@ func testCampaigns(t *testing.T, s *store.Store) {
 	}
 	got, err := s.Campaigns(ctx)
 	if err != nil || len(got) != 1 || got[0].State != fleet.CampaignPaused || len(got[0].Waves) != 2 || got[0].Version != c.Version ||
-		len(got[0].Reached) != 2 || !got[0].Reached[0].IsZero() || !got[0].Reached[1].Equal(reached) {
+		len(got[0].Reached) != 2 || !got[0].Reached[0].IsZero() || !got[0].Reached[1].Equal(reached) || got[0].Priority != -3 {
 		t.Errorf("%+v, %v", got, err)
 	}
 	err = s.Tx(ctx, func(tx *store.Tx) error {
