@@ -207,6 +207,9 @@ func printStatus(w io.Writer, s *ops.Status, all bool) {
 				if wave.Open {
 					mark = "open"
 				}
+				if wave.Name != "" {
+					mark = wave.Name + ", " + mark
+				}
 				fmt.Fprintf(w, "  wave %d (%s): %s\n", wave.Wave, mark, states(wave.States))
 			}
 		}

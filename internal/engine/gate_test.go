@@ -41,7 +41,8 @@ func testAWaveThatLosesItsGateSoaksAnew(t *testing.T, w *world) {
 	w.run(t)
 	w.host.set(forge.StateClosed)
 	waits := w.run(t)
-	if _, row := w.waves(t); !row.Reached[0].IsZero() || len(waits) != 1 || !strings.HasPrefix(waits[0].Message, "paused: wave 1 cannot reach its gate") {
+	if _, row := w.waves(t); !row.Reached[0].IsZero() || len(waits) != 1 || !strings.HasPrefix(waits[0].Message, "paused: wave 1 cannot reach its gate") ||
+		!strings.HasSuffix(waits[0].Message, "1 failed or were closed (retry its failed targets, cancel them, or lower rollout.gate in the campaign file; then resume)") {
 		t.Errorf("reached %v, waits %+v", row.Reached, waits)
 	}
 	w.ahead.Add(int64(3 * time.Hour))

@@ -194,7 +194,7 @@ func (e *Engine) apply(ctx context.Context, row store.Campaign, c *spec.Campaign
 		row.Reached[a.Wave] = time.Time{}
 		return e.save(ctx, &row, waveOf(row, c, a.Wave)+" lost its gate again")
 	case rollout.Pause:
-		row.State, row.Reason, row.Message = fleet.CampaignPaused, a.Code, a.Reason
+		row.State, row.Reason, row.Message = fleet.CampaignPaused, a.Code, a.Reason+" ("+a.Hint+")"
 		return e.save(ctx, &row, "paused: "+a.Reason)
 	case rollout.Finish:
 		row.State = fleet.CampaignDone

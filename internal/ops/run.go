@@ -3,10 +3,12 @@ package ops
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"time"
 
 	"gaggle/internal/engine"
 	"gaggle/internal/fleet"
+	"gaggle/internal/spec"
 	"gaggle/internal/store"
 )
 
@@ -150,6 +152,7 @@ type CampaignStatus struct {
 // WaveStatus is where one wave stands.
 type WaveStatus struct {
 	Wave   int                 `json:"wave"` // 1-based
+	Name   string              `json:"name,omitempty"`
 	Open   bool                `json:"open"`
 	States map[fleet.State]int `json:"states"`
 }
@@ -184,8 +187,14 @@ func (o *Ops) Status(ctx context.Context, in StatusInput) (*Status, error) {
 	out := &Status{Campaigns: []CampaignStatus{}}
 	for _, row := range rows {
 		cs := CampaignStatus{Campaign: row, States: map[fleet.State]int{}, ByWave: []WaveStatus{}}
+		var stored struct {
+			Rollout spec.Rollout `json:"rollout"`
+		}
+		if err := json.Unmarshal([]byte(row.Spec), &stored); err != nil {
+			return nil, fleet.Errorf(fleet.CodeDatabase, "what is stored of campaign %q cannot be read: %w", row.Name, err)
+		}
 		for i := range row.Waves {
-			cs.ByWave = append(cs.ByWave, WaveStatus{Wave: i + 1, Open: i < row.OpenWaves, States: map[fleet.State]int{}})
+			cs.ByWave = append(cs.ByWave, WaveStatus{Wave: i + 1, Name: stored.Rollout.Title(i), Open: i < row.OpenWaves, States: map[fleet.State]int{}})
 		}
 		for _, c := range byCampaign[row.Name] {
 			cs.Targets += c.Targets
