@@ -128,6 +128,15 @@ func (a *App) transcriptCommand() *cobra.Command {
 	}, true)
 }
 
+func (a *App) provenanceCommand() *cobra.Command {
+	var envelope bool
+	cmd := a.rawCommand("provenance CAMPAIGN COMPONENT", "Print how a target's pushed change came about: an in-toto statement, whose digest the commit and the pull request name", func(ctx context.Context, o *ops.Ops, in ops.TargetInput) ([]byte, error) {
+		return o.Provenance(ctx, ops.ProvenanceInput{TargetInput: in, Envelope: envelope})
+	}, true)
+	cmd.Flags().BoolVar(&envelope, "envelope", false, "signed, in a DSSE envelope")
+	return cmd
+}
+
 // rawCommand prints a record as it is stored; on a terminal, without what could steer it.
 func (a *App) rawCommand(use, short string, get func(context.Context, *ops.Ops, ops.TargetInput) ([]byte, error), attempts bool) *cobra.Command {
 	var in ops.TargetInput

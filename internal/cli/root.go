@@ -151,7 +151,7 @@ func (a *App) root() *cobra.Command {
 	flags.BoolVar(&a.json, "json", false, "answer in JSON")
 	flags.BoolVar(&a.noSandbox, "dangerously-without-sandbox", false, "run agents and verifiers with NO isolation at all")
 	root.AddCommand(a.fleetCommand(), a.validateCommand(), a.schemaCommand(), a.planCommand(), a.runCommand(), a.followCommand(), a.revertCommand(), a.statusCommand(), a.reportCommand(), a.showCommand(), a.eventsCommand(),
-		a.diffCommand(), a.logsCommand(), a.transcriptCommand(), a.prCommand(), a.verifyCommand(), a.judgeCommand(), a.doctorCommand(), a.insideCommand())
+		a.diffCommand(), a.logsCommand(), a.transcriptCommand(), a.provenanceCommand(), a.prCommand(), a.verifyCommand(), a.judgeCommand(), a.doctorCommand(), a.insideCommand())
 	root.AddCommand(a.controlCommands()...)
 	if a.Demo != nil {
 		root.AddCommand(a.demoCommand())

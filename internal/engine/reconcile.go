@@ -409,9 +409,28 @@ func (e *Engine) propose(ctx context.Context, h *hold, row store.Campaign, c *sp
 		}
 	}
 	return h.end(ctx, func(ctx context.Context, tx *store.Tx) error {
-		if err := tx.SaveFollow(ctx, f); err != nil {
+		if err := errors.Join(tx.SaveFollow(ctx, f), keepProvenance(ctx, tx, p.Attempt, got.Provenance)); err != nil {
 			return err
 		}
 		return tx.Move(ctx, &t, move)
 	})
+}
+
+// The records of an attempt that say how what was pushed came about.
+const (
+	RecordProvenance = "provenance"
+	RecordEnvelope   = "provenance.dsse"
+)
+
+// keepProvenance stores what the commit and the pull request name by its digest. It was made from what is stored, so that
+// whoever pushes again after a crash makes the same.
+func keepProvenance(ctx context.Context, tx *store.Tx, a fleet.Attempt, p publish.Provenance) error {
+	for name, data := range map[string][]byte{RecordProvenance: p.Statement, RecordEnvelope: p.Envelope} {
+		if len(data) > 0 {
+			if err := tx.PutRecord(ctx, RecordKey(a.ID, name), data); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

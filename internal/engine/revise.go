@@ -236,6 +236,11 @@ func (e *Engine) push(ctx context.Context, h *hold, c *spec.Campaign, t fleet.Ta
 			v.t.HeadCommit = got.Head
 			v.f.Head, v.f.Base, v.f.CI, v.f.Reruns, v.f.LookedAt, v.f.LookAgain = got.Head, t.BaseCommit, "", nil, time.Time{}, time.Time{}
 		}
+		if err := e.record(ctx, t.ID, func(ctx context.Context, tx *store.Tx) error {
+			return keepProvenance(ctx, tx, p.Attempt, got.Provenance)
+		}); err != nil {
+			return err
+		}
 	}
 	if v.pull.State != forge.StateOpen {
 		v.f.Task = nil

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"gaggle/internal/agent"
 	"gaggle/internal/fleet"
 	"gaggle/internal/forge"
 	"gaggle/internal/spec"
@@ -18,7 +17,7 @@ const (
 // body is what the owner of a component reads, who has five minutes: why, what was checked, and how to object. What people or
 // programs outside the campaign can word stands in code spans, where it is neither markup nor a mention.
 // The longest part stands last, where a host that takes less cuts it off.
-func body(in Proposal) string {
+func body(in Proposal, provenance string) string {
 	var b strings.Builder
 	c := in.Campaign
 	if c.PullRequest.Body != "" {
@@ -49,6 +48,7 @@ func body(in Proposal) string {
 	}
 	b.WriteString(".\n")
 	writeChecks(&b, c, in.Attempt)
+	fmt.Fprintf(&b, "\nHow it came about, for machines: %s (%s)\n", code(provenance), code("gaggle provenance "+in.Target.Campaign+" "+strings.TrimPrefix(in.Target.Component, "component:default/")))
 	b.WriteString("\n## How to object\n\nClose this pull request: it stays closed. ")
 	fmt.Fprintf(&b, "To keep this campaign out of the repository, add `campaigns: {exclude: [%s]}` to `%s`; `optOut: true` there keeps all campaigns out.\n", in.Target.Campaign, spec.RepoFile)
 	if p := strings.TrimSpace(c.Change.Prompt); p != "" {
@@ -107,7 +107,7 @@ func fence(b *strings.Builder, text string) {
 
 // code writes a text so that it means nothing to Markdown, to the host or to the eye but itself.
 func code(s string) string {
-	s = strings.ReplaceAll(oneLine(agent.Printable(s, maxLine)), "`", "'")
+	s = strings.ReplaceAll(clean(s), "`", "'")
 	if s == "" {
 		s = "-"
 	}

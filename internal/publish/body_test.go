@@ -56,9 +56,9 @@ func shape(markdown string) (kinds []string, loads bool) {
 }
 
 func TestHostileNamesAreOnlyText(t *testing.T) {
-	want, _ := shape(body(proposal(func() string { return "x" })))
+	want, _ := shape(body(proposal(func() string { return "x" }), "sha256:0"))
 	rapid.Check(t, func(t *rapid.T) {
-		got := body(proposal(func() string { return hostile(t) }))
+		got := body(proposal(func() string { return hostile(t) }), "sha256:0")
 		kinds, loads := shape(got)
 		if loads || strings.Join(kinds, " ") != strings.Join(want, " ") {
 			t.Fatalf("a name became markup: %q\n%s", kinds, got)
@@ -82,11 +82,11 @@ func evenParts(parts []string) (out []string) {
 }
 
 func TestAPromptCannotLeaveItsBlock(t *testing.T) {
-	want, _ := shape(body(proposal(func() string { return "x" })))
+	want, _ := shape(body(proposal(func() string { return "x" }), "sha256:0"))
 	for _, prompt := range []string{"```\n# head\n```", "````\n</details>\n@everyone", "</details>\n\n[a](http://evil.example)", strings.Repeat("long ", 10_000)} {
 		p := proposal(func() string { return "x" })
 		p.Campaign.Change.Prompt = prompt
-		got := body(p)
+		got := body(p, "sha256:0")
 		if kinds, loads := shape(got); loads || strings.Join(kinds, " ") != strings.Join(want, " ") {
 			t.Errorf("%.40q became markup: %q", prompt, kinds)
 		}
@@ -102,9 +102,9 @@ func TestAPromptCannotLeaveItsBlock(t *testing.T) {
 func TestACommitMessageTakesNoTrailersFromNames(t *testing.T) {
 	p := proposal(func() string { return "a\n\nSigned-off-by: mallory <m@example.com>" })
 	p.Campaign.PullRequest.Title = "Title"
-	for line := range strings.Lines(commitMessage(p)) {
+	for line := range strings.Lines(commitMessage(p, "sha256:0")) {
 		if strings.HasPrefix(line, "Signed-off-by") {
-			t.Errorf("message %q", commitMessage(p))
+			t.Errorf("message %q", commitMessage(p, "sha256:0"))
 		}
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"gaggle/internal/agent"
 	"gaggle/internal/fleet"
 	"gaggle/internal/forge"
 	"gaggle/internal/git"
@@ -58,6 +57,8 @@ type Proposal struct {
 type Published struct {
 	Head string // commit on the branch
 	Pull forge.Pull
+	// Provenance says how the change came about; zero when nothing was pushed because the pull request had ended.
+	Provenance Provenance
 }
 
 // Branch names the branch of a target: the campaign's own, or below it the component's where a repository holds several.
@@ -87,8 +88,12 @@ func (p *Publisher) Publish(ctx context.Context, in Proposal) (Published, error)
 	case err != nil && fleet.CodeOf(err) != fleet.CodeNotFound:
 		return Published{}, err
 	}
+	proof := attest(in)
+	if proof.Envelope, err = seal(proof.Statement, p.cfg.Sign); err != nil {
+		return Published{}, err
+	}
 	head, err := p.cfg.Git.Commit(ctx, in.Repository, git.CommitSpec{
-		Base: t.BaseCommit, Onto: in.Onto, Diff: in.Diff, Tree: t.ResultTree, Message: commitMessage(in), Author: p.cfg.Author, Date: commitDate(t), Sign: p.cfg.Sign,
+		Base: t.BaseCommit, Onto: in.Onto, Diff: in.Diff, Tree: t.ResultTree, Message: commitMessage(in, proof.Digest), Author: p.cfg.Author, Date: commitDate(t), Sign: p.cfg.Sign,
 	})
 	if err != nil {
 		return Published{}, err
@@ -104,9 +109,9 @@ func (p *Publisher) Publish(ctx context.Context, in Proposal) (Published, error)
 	}
 	pull, err := f.Open(ctx, forge.PullSpec{
 		Repo: in.Repository, HeadBranch: t.Branch, BaseBranch: in.Repository.DefaultBranch,
-		Title: title(in), Body: body(in), Labels: in.Campaign.PullRequest.Labels, Reviewers: reviewers(in), Draft: in.Campaign.PullRequest.Draft,
+		Title: title(in), Body: body(in, proof.Digest), Labels: in.Campaign.PullRequest.Labels, Reviewers: reviewers(in), Draft: in.Campaign.PullRequest.Draft,
 	})
-	return Published{Head: head, Pull: pull}, err
+	return Published{Head: head, Pull: pull, Provenance: proof}, err
 }
 
 // push puts the commit on the branch when that stands where Gaggle left it, and returns what stands there then: the
@@ -203,16 +208,17 @@ func reviewers(in Proposal) []string {
 	return list
 }
 
-func commitMessage(in Proposal) string {
+func commitMessage(in Proposal, provenance string) string {
 	var b strings.Builder
 	b.WriteString(title(in))
 	if d := strings.TrimSpace(in.Campaign.Metadata.Description); d != "" && d != title(in) {
 		b.WriteString("\n\n" + d)
 	}
+	b.WriteString("\n\n")
 	if in.Campaign.PullRequest.Issue != "" {
-		b.WriteString("\n\nRefs: " + in.Campaign.PullRequest.Issue)
+		fmt.Fprintf(&b, "Refs: %s\n", oneLine(in.Campaign.PullRequest.Issue))
 	}
-	fmt.Fprintf(&b, "\n\nGaggle-Campaign: %s\nGaggle-Component: %s\n", in.Target.Campaign, oneLine(agent.Printable(in.Target.Component, maxLine)))
+	fmt.Fprintf(&b, "Gaggle-Campaign: %s\nGaggle-Component: %s\nGaggle-Provenance: %s\n", in.Target.Campaign, clean(in.Target.Component), provenance)
 	return b.String()
 }
 

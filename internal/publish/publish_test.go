@@ -296,3 +296,27 @@ func TestThePushBeforeACrashIsKnownAgain(t *testing.T) {
 		}
 	})
 }
+
+// The commit and the pull request name how the change came about by the same digest, each revision its own.
+func TestProvenanceIsNamed(t *testing.T) {
+	everywhere(t, func(s *stage) {
+		named := func(out publish.Published) string {
+			s.Helper()
+			digest := out.Provenance.Digest
+			if got := strings.TrimSpace(s.plain("log", "-1", "--format=%(trailers:key=Gaggle-Provenance,valueonly)", out.Head)); got != digest || !strings.Contains(out.Pull.Body, "`"+digest+"`") {
+				s.Errorf("trailer %q, digest %q, body %q", got, digest, out.Pull.Body)
+			}
+			return string(out.Provenance.Statement)
+		}
+		first := s.publish()
+		statement := named(first)
+		if again := s.publish(); again.Provenance.Digest != first.Provenance.Digest || again.Provenance.Envelope != nil {
+			s.Errorf("again %+v", again.Provenance)
+		}
+		s.record(first)
+		s.in.Revision, s.in.Onto, s.in.Diff, s.in.Attempt.Number = true, first.Head, edit("one", "UNO"), 2
+		if revised := named(s.publish()); revised == statement || !strings.Contains(revised, first.Head) {
+			s.Errorf("revised: %s", revised)
+		}
+	})
+}

@@ -2,6 +2,7 @@ package publish
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"os"
 	"path/filepath"
@@ -16,7 +17,8 @@ import (
 
 // Key is an ssh key that signs.
 type Key struct {
-	Fingerprint string // as ssh-keygen -l and the code hosts show it
+	Fingerprint string             // as ssh-keygen -l and the code hosts show it
+	private     ed25519.PrivateKey // nil for a key of another type
 }
 
 // ReadKey reads the file of a private ssh key. The error never holds any part of it.
@@ -40,7 +42,14 @@ func ReadKey(path string) (Key, error) {
 	if err != nil {
 		return bad("is of a type that is not known", "ssh-keygen -t ed25519 -N '' -f FILE makes one that is")
 	}
-	return Key{Fingerprint: ssh.FingerprintSHA256(signer.PublicKey())}, nil
+	k := Key{Fingerprint: ssh.FingerprintSHA256(signer.PublicKey())}
+	switch private := raw.(type) {
+	case ed25519.PrivateKey:
+		k.private = private
+	case *ed25519.PrivateKey:
+		k.private = *private
+	}
+	return k, nil
 }
 
 // TrySigning makes a commit in a repository of its own as pull requests' are made, and says how it was signed.
