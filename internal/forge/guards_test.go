@@ -19,7 +19,7 @@ func TestLostAnswers(t *testing.T) {
 				host, h := simulator.Harness(t, 0, faults)
 				f := &fleetOf{host: host}
 				repo := h.Repo
-				repo.URL = d.make(t, f) + "/" + simulator.Slug + ".git"
+				repo.URL = d.make(t, f)(simulator.Slug)
 				try := func(do func() error) error {
 					for range 40 {
 						if err := do(); err == nil || !forge.Passing(err) {
