@@ -144,12 +144,9 @@ func (v *visit) observe(ctx context.Context) error {
 	if !v.pull.Queued {
 		v.f.MergedBy = "" // a merge that was tried came to nothing
 	}
-	if v.pull.Conflicts && !touched && v.f.HandsOff == "" && v.e.cfg.Conflicts != nil {
-		diff, err := v.e.store.GetRecord(ctx, v.t.DiffKey)
-		if err != nil {
-			return err
-		}
-		if v.pull.Conflicts, err = v.e.cfg.Conflicts(ctx, v.repo, diff); err != nil {
+	if v.pull.Conflicts && !touched && v.f.HandsOff == "" {
+		var err error
+		if v.pull.Conflicts, err = v.conflicts(ctx); err != nil {
 			return err
 		}
 	}
@@ -157,6 +154,18 @@ func (v *visit) observe(ctx context.Context) error {
 		return err
 	}
 	return v.checks(ctx)
+}
+
+// conflicts asks git whether the forge is right that the base stands in the way: some say so until they have found out.
+func (v *visit) conflicts(ctx context.Context) (bool, error) {
+	if v.e.cfg.Conflicts == nil {
+		return true, nil
+	}
+	diff, err := v.e.store.GetRecord(ctx, v.t.DiffKey)
+	if err != nil {
+		return false, err
+	}
+	return v.e.cfg.Conflicts(ctx, v.repo, diff)
 }
 
 // checks asks what CI says of the head, when the pull request does not tell, and finds out what is to blame for a failure.
@@ -401,6 +410,9 @@ func (v *visit) merge(ctx context.Context, why string) error {
 		return v.save(ctx, "handed to the forge to merge: "+why)
 	case code == fleet.CodeMergeConflict:
 		v.f.MergedBy = ""
+		if really, err := v.conflicts(ctx); err != nil || !really {
+			return errors.Join(err, v.save(ctx, ""))
+		}
 		return v.begin(ctx, fleet.Revision{Kind: fleet.ReviseBase}, "the base moved in the way of the change")
 	case code == fleet.CodeConflict, forge.Passing(err), ctx.Err() != nil:
 		return err // the next pass sees what became of it

@@ -37,9 +37,10 @@ type Forge struct {
 	known acquaintance
 
 	mu       sync.Mutex
-	labels   map[string]*labels // by slug, and by owner for those of an organisation
-	slugs    map[int64]string   // of repositories by id, as the fleet has them
-	memories map[string]memory  // of open pull requests, by slug and number
+	labels   map[string]*labels     // by slug, and by owner for those of an organisation
+	slugs    map[int64]string       // of repositories by id, as the fleet has them
+	gates    map[string]*sync.Mutex // of branches that a pull request is opened for
+	memories map[string]memory      // of open pull requests, by slug and number
 }
 
 var (
@@ -71,7 +72,7 @@ func New(cfg Config) (*Forge, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Forge{site: site, http: tr, now: cfg.Now, known: acquaintance{slugs: map[string]bool{}}, labels: map[string]*labels{}, slugs: map[int64]string{}, memories: map[string]memory{}}, nil
+	return &Forge{site: site, http: tr, now: cfg.Now, known: acquaintance{slugs: map[string]bool{}}, labels: map[string]*labels{}, slugs: map[int64]string{}, memories: map[string]memory{}, gates: map[string]*sync.Mutex{}}, nil
 }
 
 // HostTime implements forge.Clock.

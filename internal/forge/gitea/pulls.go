@@ -2,10 +2,12 @@ package gitea
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	sdk "code.gitea.io/sdk/gitea"
@@ -112,7 +114,9 @@ func (f *Forge) Open(ctx context.Context, spec forge.PullSpec) (forge.Pull, erro
 	if spec.Draft {
 		title = wip + title
 	}
-	// The server refuses a second one with the same head and base, so asking first would only cost a call.
+	// The server refuses a second one with the same head and base, so asking first would only cost a call. It looks and then
+	// makes, though, so two requests at once make two.
+	defer f.alone(memoryKey(owner+"/"+name, 0) + spec.HeadBranch)()
 	opt := sdk.CreatePullRequestOption{Head: spec.HeadBranch, Base: spec.BaseBranch, Title: title, Body: spec.Body, Labels: ids, Reviewers: spec.Reviewers}
 	p, _, err := api.CreatePullRequest(owner, name, opt)
 	err = transport.Error(ctx, err)
@@ -123,6 +127,11 @@ func (f *Forge) Open(ctx context.Context, spec forge.PullSpec) (forge.Pull, erro
 		err = transport.Error(ctx, err)
 	}
 	switch status := transport.StatusOf(err); {
+	case err == nil && p.Head != nil && p.Head.Sha != "" && p.Head.Sha == p.MergeBase:
+		if err := f.Close(ctx, spec.Repo, int(p.Index), ""); err != nil {
+			return forge.Pull{}, err
+		}
+		return forge.Pull{}, nothing(spec, nil) // newer servers make empty ones
 	case err == nil:
 		return f.dress(ctx, spec, p, ids)
 	case status == http.StatusConflict || transport.Says(err, "already exists"):
@@ -134,8 +143,13 @@ func (f *Forge) Open(ctx context.Context, spec forge.PullSpec) (forge.Pull, erro
 		}
 		return f.update(ctx, spec, p, ids)
 	case transport.Says(err, "no changes", "nothing to compare", "no commits"):
-		return forge.Pull{}, &fleet.Error{Code: fleet.CodeForge, Message: "branch " + spec.HeadBranch + " has no commit that " + spec.BaseBranch + " lacks", Err: err}
+		return forge.Pull{}, nothing(spec, err)
 	default:
+		if status == http.StatusNotFound {
+			if _, _, look := api.GetRepoBranch(owner, name, spec.HeadBranch); look == nil { // a busy server takes what it cannot read now for missing
+				return forge.Pull{}, &fleet.Error{Code: fleet.CodeForge, Message: "the forge does not find branch " + spec.HeadBranch + " although it has it", Err: errors.Join(forge.ErrPassing, err)}
+			}
+		}
 		return forge.Pull{}, f.missing(ctx, spec.Repo, err, fleet.Errorf(fleet.CodeNotFound, "repository %s lacks branch %s or %s", spec.Repo.Name, spec.HeadBranch, spec.BaseBranch))
 	}
 }
@@ -260,6 +274,23 @@ func (f *Forge) Close(ctx context.Context, repo fleet.Repository, number int, co
 	return f.missing(ctx, repo, transport.Error(ctx, err), forge.NotFound(repo, "#"+strconv.Itoa(number)))
 }
 
+func nothing(spec forge.PullSpec, err error) error {
+	return &fleet.Error{Code: fleet.CodeForge, Message: "branch " + spec.HeadBranch + " has no commit that " + spec.BaseBranch + " lacks", Err: err}
+}
+
+// alone waits until nobody else of this process works on a branch.
+func (f *Forge) alone(key string) (done func()) {
+	f.mu.Lock()
+	gate := f.gates[key]
+	if gate == nil {
+		gate = &sync.Mutex{}
+		f.gates[key] = gate
+	}
+	f.mu.Unlock()
+	gate.Lock()
+	return gate.Unlock
+}
+
 // Merge implements forge.Forge. A server that is still finding out whether a pull request can be merged says the same as of
 // a conflict, so it is looked at a few times.
 func (f *Forge) Merge(ctx context.Context, repo fleet.Repository, number int, spec forge.MergeSpec) error {
@@ -284,7 +315,7 @@ func (f *Forge) Merge(ctx context.Context, repo fleet.Repository, number int, sp
 			return look
 		}
 		refusal := refused(p, spec, err)
-		if fleet.CodeOf(refusal) != fleet.CodeMergeConflict || !transport.Says(err, "try again later") || looks >= 2 {
+		if refusal == nil || !busy(err) || looks >= 10 {
 			return refusal
 		}
 		select {
@@ -293,6 +324,12 @@ func (f *Forge) Merge(ctx context.Context, repo fleet.Repository, number int, sp
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// busy says that the same merge may go through in a moment: the server has not compared the branches yet, or the base
+// moved while it merged.
+func busy(err error) bool {
+	return transport.Says(err, "try again later", "cannot lock ref", "incorrect old value")
 }
 
 // refused says why the server would not merge.
@@ -316,10 +353,10 @@ func refused(p *sdk.PullRequest, spec forge.MergeSpec, err error) error {
 		return say(fleet.CodeProtected, "the rules of the base branch hold "+at+" back")
 	case transport.Says(err, "merge style"):
 		return &fleet.Error{Code: fleet.CodeUnsupported, Message: "the repository does not allow the merge method " + string(spec.Method), Err: forge.ErrUnsupported}
-	case transport.StatusOf(err) == http.StatusConflict, !p.Mergeable:
+	case transport.StatusOf(err) == http.StatusConflict && !busy(err), !p.Mergeable:
 		return say(fleet.CodeMergeConflict, at+" conflicts with its base")
-	case transport.Says(err, "try again later"):
-		return &fleet.Error{Code: fleet.CodeForge, Message: "the forge does not know yet whether " + at + " can be merged", Err: forge.ErrPassing}
+	case busy(err):
+		return &fleet.Error{Code: fleet.CodeForge, Message: "the forge cannot merge " + at + " right now", Err: forge.ErrPassing}
 	}
 	return err
 }
