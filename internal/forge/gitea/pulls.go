@@ -315,11 +315,11 @@ func (f *Forge) Merge(ctx context.Context, repo fleet.Repository, number int, sp
 			return look
 		}
 		refusal := refused(p, spec, err)
-		if refusal == nil || !busy(err) || looks >= 10 {
+		if refusal == nil || !busy(err) || looks >= 3 {
 			return refusal
 		}
 		select {
-		case <-time.After(200 * time.Millisecond):
+		case <-time.After(400 * time.Millisecond):
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
