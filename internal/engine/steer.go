@@ -79,9 +79,12 @@ func (e *Engine) allRest(ctx context.Context, campaigns []string, resting map[st
 
 // moreToFollow says whether a campaign may go on by itself once people, checks or the clock have moved.
 func (e *Engine) moreToFollow(ctx context.Context, name string) (bool, error) {
-	row, err := e.store.Campaign(ctx, name)
-	if err != nil || row.State == fleet.CampaignDone || row.State == fleet.CampaignCanceled {
+	row, c, err := e.campaign(ctx, name)
+	if err != nil || row.State == fleet.CampaignCanceled {
 		return false, err
+	}
+	if c.Rollout.Schedule != "" || row.State == fleet.CampaignDone {
+		return c.Rollout.Schedule != "", nil // a recurring one is never over
 	}
 	counts, err := e.store.Counts(ctx, name)
 	for _, n := range counts {

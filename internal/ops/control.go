@@ -70,13 +70,9 @@ func (o *Ops) Rerun(ctx context.Context, in SelectInput) (*CountOutput, error) {
 	if err := o.Refresh(ctx); err != nil {
 		return nil, err
 	}
-	repos, err := o.store.Repositories(ctx)
+	heads, err := o.trees(ctx)
 	if err != nil {
 		return nil, err
-	}
-	heads := make(map[string]string, len(repos))
-	for _, r := range repos {
-		heads[r.Name] = r.Tree
 	}
 	return o.control(ctx, in, func(e *engine.Engine, sel engine.Selection) (int, error) {
 		return e.Rerun(ctx, sel, heads, o.cfg.Actor)

@@ -66,9 +66,11 @@ func (o *Ops) Follow(ctx context.Context, in FollowInput, progress func(store.Ev
 		}))
 	}
 	if in.Once {
-		out.Waits, err = e.Run(ctx, names)
+		if err = o.planDue(ctx, e, names); err == nil {
+			out.Waits, err = e.Run(ctx, names)
+		}
 	} else {
-		out.Waits, err = e.Follow(ctx, names, cmp.Or(in.Every, FollowEvery))
+		out.Waits, err = o.followOn(ctx, e, names, cmp.Or(in.Every, FollowEvery))
 	}
 	for _, stop := range stops {
 		if tailErr := stop(); err == nil {
@@ -88,6 +90,25 @@ func (o *Ops) Follow(ctx context.Context, in FollowInput, progress func(store.Ev
 	return out, nil
 }
 
+// followOn follows campaigns, and plans those with a schedule again when they are due.
+func (o *Ops) followOn(ctx context.Context, e *engine.Engine, names []string, every time.Duration) (waits []engine.Pause, err error) {
+	planning, stop := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	var planErr error
+	wg.Go(func() {
+		if planErr = o.keepPlanning(planning, e, names); planErr != nil {
+			stop()
+		}
+	})
+	waits, err = e.Follow(planning, names, every)
+	stop()
+	wg.Wait()
+	if planErr != nil {
+		return nil, planErr
+	}
+	return waits, err
+}
+
 // followed are the campaigns that are meant.
 func (o *Ops) followed(ctx context.Context, names []string) ([]string, error) {
 	if len(names) > 0 {
@@ -100,7 +121,11 @@ func (o *Ops) followed(ctx context.Context, names []string) ([]string, error) {
 	}
 	rows, err := o.store.Campaigns(ctx)
 	for _, row := range rows {
-		if row.State == fleet.CampaignActive || row.State == fleet.CampaignPaused {
+		c, err := storedSpec(row)
+		if err != nil {
+			return nil, err
+		}
+		if row.State == fleet.CampaignActive || row.State == fleet.CampaignPaused || row.State == fleet.CampaignDone && c.Rollout.Schedule != "" {
 			names = append(names, row.Name)
 		}
 	}

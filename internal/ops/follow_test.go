@@ -28,6 +28,8 @@ type flock struct {
 	repos  map[string]forgetest.Harness
 	ahead  atomic.Int64 // how far the clock is turned
 	branch string
+
+	program string
 }
 
 // program writes what it is told about an earlier try into the repository, as an agent would act on it.
@@ -42,22 +44,27 @@ func newFlock(t *testing.T, n int, faults simulator.Faults) *flock {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &flock{t: t, host: simulator.NewHost(simulator.Config{Git: store, Seed: 7, Faults: faults}), repos: map[string]forgetest.Harness{}, branch: "gaggle/c", data: t.TempDir()}
+	f := &flock{t: t, host: simulator.NewHost(simulator.Config{Git: store, Seed: 7, Faults: faults}), repos: map[string]forgetest.Harness{}, branch: "gaggle/c", data: t.TempDir(), program: program}
 	for i := range n {
-		slug := fmt.Sprintf("acme/r%02d", i)
-		h := forgetest.Repository(t, slug)
-		h.Push(t, "main", map[string]string{"README.md": "hello\n", "one.txt": "1\n"})
-		remote, err := git.ParseRemote(h.Repo.URL)
-		if err != nil {
-			t.Fatal(err)
-		}
-		f.host.Add(simulator.Repo{Slug: slug, Path: remote.Path})
-		f.slugs, f.repos[slug] = append(f.slugs, slug), h
+		f.add(fmt.Sprintf("acme/r%02d", i))
 	}
 	f.env = map[string]string{"GITEA_TOKEN": "token", "GITEA_URL": simulator.Gitea(t, f.host)}
 	f.open()
 	t.Cleanup(func() { f.ops.Close() })
 	return f
+}
+
+// add puts a repository on the host.
+func (f *flock) add(slug string) {
+	f.t.Helper()
+	h := forgetest.Repository(f.t, slug)
+	h.Push(f.t, "main", map[string]string{"README.md": "hello\n", "one.txt": "1\n"})
+	remote, err := git.ParseRemote(h.Repo.URL)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.host.Add(simulator.Repo{Slug: slug, Path: remote.Path})
+	f.slugs, f.repos[slug] = append(f.slugs, slug), h
 }
 
 // open opens the data folder, as each command does.
@@ -83,7 +90,7 @@ func (f *flock) run(more string) {
 		f.t.Fatal(err)
 	}
 	file := filepath.Join(f.t.TempDir(), "c.yaml")
-	text := "apiVersion: gaggle/v1\nkind: Campaign\nmetadata: {name: c}\nselect: {where: \"true\"}\nchange:\n" + program + more
+	text := "apiVersion: gaggle/v1\nkind: Campaign\nmetadata: {name: c}\nselect: {where: \"true\"}\nchange:\n" + f.program + more
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		f.t.Fatal(err)
 	}
@@ -370,4 +377,39 @@ func TestRevert(t *testing.T) {
 	if _, err := f.ops.Revert(t.Context(), ops.RevertInput{Campaign: "c-revert"}, nil); fleet.CodeOf(err) != fleet.CodeInvalid {
 		t.Error(err)
 	}
+}
+
+// A recurring campaign takes in what is new and mends what has drifted, and is quiet when there is nothing to do.
+func TestSchedule(t *testing.T) {
+	t.Parallel()
+	f := newFlock(t, 2, simulator.Faults{})
+	f.program = "  run: grep -q new README.md || echo new >> README.md\n"
+	f.run("rollout: {schedule: '*/5 * * * *'}\n")
+	for _, slug := range f.slugs {
+		f.git(slug, "update-ref", "refs/heads/main", f.branch)
+	}
+	f.follow()
+	f.state(f.slugs[0], fleet.Merged)
+	f.ahead.Add(int64(10 * time.Minute))
+	f.follow() // their bases are new: looked at, and found to be right
+	for range 2 {
+		f.ahead.Add(int64(10 * time.Minute))
+		_, before := f.target(f.slugs[0])
+		f.follow()
+		if f.state(f.slugs[0], fleet.Unchanged); f.rounds(f.slugs[0]) != 2 {
+			t.Errorf("%d runs of the agent", f.rounds(f.slugs[0]))
+		}
+		if _, after := f.target(f.slugs[0]); before != after {
+			t.Errorf("nothing to do said %q", strings.TrimPrefix(after, before))
+		}
+	}
+	f.repos[f.slugs[1]].Push(t, "main", map[string]string{"README.md": "drifted\n"})
+	f.add("acme/fresh")
+	f.ahead.Add(int64(10 * time.Minute))
+	f.follow()
+	f.state(f.slugs[0], fleet.Unchanged)
+	if got := f.state(f.slugs[1], fleet.Proposed); got.PullNumber != 2 {
+		t.Errorf("the drifted one: %+v", got)
+	}
+	f.state("acme/fresh", fleet.Proposed)
 }

@@ -2,7 +2,6 @@ package ops
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -41,9 +40,9 @@ func (o *Ops) Revert(ctx context.Context, in RevertInput, progress func(store.Ev
 	if err != nil {
 		return nil, err
 	}
-	var c spec.Campaign
-	if err := json.Unmarshal([]byte(row.Spec), &c); err != nil {
-		return nil, &fleet.Error{Code: fleet.CodeInternal, Message: fmt.Sprintf("the stored file of campaign %q cannot be read", in.Campaign), Err: err}
+	c, err := storedSpec(row)
+	if err != nil {
+		return nil, err
 	}
 	if c.Change.Reverts != "" {
 		return nil, &fleet.Error{Code: fleet.CodeInvalid, Message: fmt.Sprintf("campaign %q takes back %q itself", in.Campaign, c.Change.Reverts), Hint: "run a campaign that makes the change again"}
@@ -51,7 +50,7 @@ func (o *Ops) Revert(ctx context.Context, in RevertInput, progress func(store.Ev
 	if in.Wave > len(row.Waves) {
 		return nil, &fleet.Error{Code: fleet.CodeInvalid, Message: fmt.Sprintf("campaign %q has %d waves", in.Campaign, len(row.Waves))}
 	}
-	p, err := o.reversal(ctx, c, in)
+	p, err := o.reversal(ctx, *c, in)
 	if err != nil {
 		return nil, err
 	}

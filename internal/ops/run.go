@@ -93,11 +93,14 @@ func (o *Ops) Run(ctx context.Context, in RunInput, progress func(store.Event)) 
 		if err := o.start(ctx, e, p, in.DryRun); err != nil {
 			return nil, err
 		}
+		if err := o.planned(ctx, name, o.cfg.Clock()); err != nil {
+			return nil, err
+		}
 	}
 	stop := o.tail(ctx, name, after, progress)
 	var waits []engine.Pause
 	if in.Follow {
-		waits, err = e.Follow(ctx, []string{name}, cmp.Or(in.Every, FollowEvery))
+		waits, err = o.followOn(ctx, e, []string{name}, cmp.Or(in.Every, FollowEvery))
 	} else {
 		waits, err = e.Run(ctx, []string{name})
 	}
