@@ -82,6 +82,11 @@ func (a *App) completeCampaign(cmd *cobra.Command, given []string, begun string)
 	return a.completeTargets(cmd, given, begun)
 }
 
+// completeCampaignFlag completes a campaign's name as the value of a flag.
+func (a *App) completeCampaignFlag(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+	return a.completeTargets(cmd, nil, begun)
+}
+
 // completeComponent completes a component of the fleet.
 func (a *App) completeComponent(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
 	return a.completion(cmd, begun, func(ctx context.Context, o *ops.Ops) (words []string, err error) {

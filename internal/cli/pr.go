@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,7 +18,7 @@ import (
 )
 
 func (a *App) prCommand() *cobra.Command {
-	pr := &cobra.Command{Use: "pr", Short: "Pull requests on the built-in local forge"}
+	pr := &cobra.Command{Use: "pr", Short: "Pull requests: those of campaigns on any forge, and all on the built-in one"}
 	group(pr)
 	var in ops.PullsInput
 	var states []string
@@ -38,15 +39,25 @@ func (a *App) prCommand() *cobra.Command {
 					fmt.Fprintln(w, "no such pull request; --state all looks at those that are merged or closed, too")
 					return
 				}
-				t := newTable("PULL REQUEST", "STATE", "BRANCH", "TITLE")
+				head, elsewhere := []string{"PULL REQUEST", "STATE", "BRANCH", "TITLE"}, slices.ContainsFunc(pulls, onTheWeb)
+				if elsewhere {
+					head = append(head, "URL")
+				}
+				t := newTable(head...)
 				for _, p := range pulls {
-					t.row(fmt.Sprintf("%s %d", p.Repository, p.Number), string(p.State), p.HeadBranch, p.Title)
+					cells := []string{fmt.Sprintf("%s %d", p.Repository, p.Number), string(p.State), p.HeadBranch, p.Title}
+					if elsewhere {
+						cells = append(cells, p.URL)
+					}
+					t.row(cells...)
 				}
 				t.print(w)
 			})
 		})
 	}}
 	list.Flags().StringVar(&in.Repository, "repository", "", "of this repository only")
+	list.Flags().StringVar(&in.Campaign, "campaign", "", "of this campaign only")
+	_ = list.RegisterFlagCompletionFunc("campaign", a.completeCampaignFlag)
 	list.Flags().StringSliceVar(&states, "state", []string{"open"}, "open, merged, closed or all")
 
 	one := func(use, short string, op func(o *ops.Ops, ctx context.Context, in ops.PullInput) (forge.Pull, error), show bool) (*cobra.Command, *ops.PullInput) {
@@ -73,11 +84,12 @@ func (a *App) prCommand() *cobra.Command {
 	show, _ := one("show", "Show a pull request", (*ops.Ops).Pull, true)
 	merge, mergeIn := one("merge", "Merge a pull request", (*ops.Ops).MergePull, false)
 	merge.Flags().StringVar((*string)(&mergeIn.Method), "method", "merge", "merge, squash or rebase")
-	closing, closeIn := one("close", "Close a pull request without a merge", (*ops.Ops).ClosePull, false)
-	closing.Flags().StringVar(&closeIn.Comment, "comment", "", "why")
-	pr.AddCommand(list, show, merge, closing, a.prComment(), a.prCheck())
+	pr.AddCommand(list, show, merge, a.prClose(one("close", "Close a pull request without a merge, or all of a campaign", (*ops.Ops).ClosePull, false)), a.prComment(), a.prCheck())
 	return pr
 }
+
+// onTheWeb says that a browser can show the pull request.
+func onTheWeb(p forge.Pull) bool { return strings.HasPrefix(p.URL, "http") }
 
 // which reads a pull request's name from the arguments.
 func which(cmd *cobra.Command, list []string) (repository string, number int, err error) {

@@ -140,8 +140,16 @@ func (e *Engine) settleRevision(ctx context.Context, h *hold, t fleet.Target, f 
 	if n := len(a.Rounds); n > 0 {
 		task.Summary = agent.Printable(a.Rounds[n-1].Summary, 2000)
 	}
+	end := func(do func(context.Context, *store.Tx) error) error {
+		err := h.end(ctx, do)
+		if fleet.CodeOf(err) == fleet.CodeConflict && err != nil {
+			// A person ended the target while the attempt ran: keep what the attempt did, leave the target alone.
+			return h.end(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.SaveAttempt(ctx, &a) })
+		}
+		return err
+	}
 	again := func(lane store.Lane, after time.Duration) error {
-		return h.end(ctx, func(ctx context.Context, tx *store.Tx) error {
+		return end(func(ctx context.Context, tx *store.Tx) error {
 			if _, err := e.keep(ctx, tx, &a, out, failure); err != nil {
 				return err
 			}
@@ -169,15 +177,16 @@ func (e *Engine) settleRevision(ctx context.Context, h *hold, t fleet.Target, f 
 	default:
 		f.Asked = task.Kind + ": " + orWord(a.Message, "the attempt changed nothing")
 	}
-	return h.end(ctx, func(ctx context.Context, tx *store.Tx) error {
+	if !changed {
+		task.Summary = "unchanged: " + task.Summary
+	}
+	return end(func(ctx context.Context, tx *store.Tx) error {
 		key, err := e.keep(ctx, tx, &a, out, failure)
 		if err != nil {
 			return err
 		}
 		if changed {
 			t.DiffKey = key
-		} else {
-			task.Summary = "unchanged: " + task.Summary
 		}
 		return errors.Join(tx.SaveFollow(ctx, f), tx.Save(ctx, &t), tx.Wake(ctx, store.Job{Target: t.ID, Campaign: t.Campaign, Lane: store.LaneSteps}))
 	})

@@ -295,7 +295,7 @@ func waiting(row store.Campaign, c *spec.Campaign, s rollout.Snapshot, now time.
 	return p
 }
 
-// stopCanceled ends this worker's attempts at targets that a person canceled meanwhile.
+// stopCanceled ends this worker's attempts at targets that a person canceled, or whose pull request was closed, meanwhile.
 func (e *Engine) stopCanceled(ctx context.Context, name string) error {
 	e.mu.Lock()
 	running := make([]int64, 0, len(e.running))
@@ -308,7 +308,7 @@ func (e *Engine) stopCanceled(ctx context.Context, name string) error {
 		if err != nil {
 			return err
 		}
-		if t.Campaign == name && t.State == fleet.Canceled {
+		if t.Campaign == name && (t.State == fleet.Canceled || t.State == fleet.Closed) {
 			e.mu.Lock()
 			if cancel := e.running[id]; cancel != nil {
 				cancel(errCanceled)
