@@ -52,8 +52,20 @@ const (
 )
 
 // Attend decides the next step, and says why in a few words for the ledger or, with StepWait, for people who ask. People go
-// first: what somebody pushed, said or refused is never overruled by what a machine thinks of it.
+// first: what somebody pushed, said or refused is never overruled by what a machine thinks of it. Nobody is asked for
+// anything outside of their hours.
 func Attend(f PullFacts) (Step, string) {
+	step, why := attend(f)
+	if !f.Window && (step == StepAsk || step == StepRemind || step == StepClose) {
+		return StepWait, atRest + ", and otherwise: " + why
+	}
+	return step, why
+}
+
+// atRest is why nothing is asked of an owner.
+const atRest = "its owner is not at work"
+
+func attend(f PullFacts) (Step, string) {
 	switch {
 	case !f.Active:
 		return StepWait, "the campaign is not active"
@@ -110,7 +122,7 @@ func holds(f PullFacts) string {
 	case !approved && !f.Evidence:
 		return "too few earlier ones were merged unchanged by people"
 	case !f.Window:
-		return "its owner is not at work"
+		return atRest
 	}
 	return ""
 }

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"gaggle/internal/fleet"
@@ -44,6 +45,17 @@ func Window(now time.Time, hours fleet.Hours, freezes []fleet.Freeze) (open bool
 	}
 }
 
+// Until says why an owner is left alone and until when, by what Window returns.
+func Until(why string, next time.Time) string {
+	end := next.Format(toTheMinute)
+	if next.IsZero() || strings.Contains(why, end) {
+		return why
+	}
+	return why + ", until " + end
+}
+
+const toTheMinute = "2006-01-02 15:04 MST"
+
 // latest returns the freeze that holds a moment and ends last.
 func latest(t time.Time, freezes []fleet.Freeze) (last fleet.Freeze, frozen bool) {
 	for _, f := range freezes {
@@ -60,7 +72,7 @@ func latest(t time.Time, freezes []fleet.Freeze) (last fleet.Freeze, frozen bool
 func sayFreeze(f fleet.Freeze, zone *time.Location) string {
 	why := "frozen"
 	if !f.To.IsZero() {
-		why += " until " + f.To.In(zone).Format("2006-01-02 15:04 MST")
+		why += " until " + f.To.In(zone).Format(toTheMinute)
 	}
 	if f.Why != "" {
 		why += ": " + f.Why

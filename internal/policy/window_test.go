@@ -143,3 +143,19 @@ func at(text string) time.Time {
 	}
 	return moment
 }
+
+func TestUntil(t *testing.T) {
+	next := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
+	for why, want := range map[string]string{
+		"outside of the owner's hours, daily 09:00-12:00 UTC": "outside of the owner's hours, daily 09:00-12:00 UTC, until 2026-11-23 09:00 UTC",
+		"frozen until 2026-11-23 09:00 UTC: release":          "frozen until 2026-11-23 09:00 UTC: release",
+		"frozen until 2026-11-22 21:00 UTC":                   "frozen until 2026-11-22 21:00 UTC, until 2026-11-23 09:00 UTC",
+	} {
+		if got := Until(why, next); got != want {
+			t.Errorf("%q", got)
+		}
+		if got := Until(why, time.Time{}); got != why {
+			t.Errorf("%q", got)
+		}
+	}
+}
