@@ -67,6 +67,41 @@ func (s *Store) Held(ctx context.Context, campaign string, after fleet.Target, l
 		campaign, after.Wave, after.Wave, after.ID, limit)
 }
 
+// HeldBack is how many ready targets of a campaign wait for one reason, although their waves are open.
+type HeldBack struct {
+	Campaign string `json:"-"`
+	Why      string `json:"why"`
+	Targets  int    `json:"targets"`
+	Example  string `json:"example"` // the first component by name
+}
+
+// HeldBack sums up what waits, the most frequent reasons first; an empty name sums up all campaigns.
+func (s *Store) HeldBack(ctx context.Context, campaign string) ([]HeldBack, error) {
+	where, args := "", []any{}
+	if campaign != "" {
+		where, args = " AND campaign = ?", append(args, campaign)
+	}
+	return collect(ctx, s.reader, func(r rows) (h HeldBack, err error) {
+		err = r.Scan(&h.Campaign, &h.Why, &h.Targets, &h.Example)
+		return h, err
+	},
+		"SELECT campaign, held, COUNT(*), MIN(component) FROM targets WHERE held <> '' AND state = 'ready'"+where+" GROUP BY campaign, held ORDER BY COUNT(*) DESC, held", args...)
+}
+
+// OpenPulls counts by owner the pull requests that count against the limits.
+func (s *Store) OpenPulls(ctx context.Context) (map[string]int, error) {
+	type row struct {
+		owner string
+		n     int
+	}
+	list, err := collect(ctx, s.reader, func(r rows) (o row, err error) { err = r.Scan(&o.owner, &o.n); return o, err }, "SELECT owner, COUNT(*) FROM targets WHERE slot = 1 GROUP BY owner")
+	open := make(map[string]int, len(list))
+	for _, o := range list {
+		open[o.owner] = o.n
+	}
+	return open, err
+}
+
 // HeldCount is how many ready targets of the campaign wait although their waves are open.
 func (s *Store) HeldCount(ctx context.Context, campaign string) (int, error) {
 	n, _, err := one(ctx, s.reader, scanInt, "SELECT COUNT(*) FROM targets WHERE campaign = ? AND held <> '' AND state = 'ready'", campaign)

@@ -44,6 +44,8 @@ func exercise(t *testing.T, open func(*testing.T) *store.Store) {
 		"campaigns are guarded":       testCampaigns,
 		"lists page and filter":       testLists,
 		"a failed transaction leaves": testRollback,
+		"places are few":              testSlots,
+		"a history is read in brief":  testHistory,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
