@@ -91,7 +91,7 @@ func (a *App) doctorCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		checks := ops.Doctor(cmd.Context(), ops.DoctorInput{Data: a.dataDir(), Models: ops.ModelsFromEnvironment(a.Env), Forges: forges})
+		checks := ops.Doctor(cmd.Context(), ops.DoctorInput{Data: a.dataDir(), Database: a.databaseURL(), Models: ops.ModelsFromEnvironment(a.Env), Forges: forges})
 		for _, c := range checks {
 			a.failed = a.failed || !c.OK && c.Required
 		}

@@ -10,13 +10,23 @@ import (
 	"github.com/spf13/cobra"
 
 	"gaggle/internal/ops"
+	"gaggle/internal/policy"
 	"gaggle/internal/spec"
 )
 
 func (a *App) validateCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "validate CAMPAIGN.yaml", Short: "Check a campaign file: every problem with its line, its column and what to do", Args: args(1, 1), ValidArgsFunction: completeFile,
+		Use: "validate FILE.yaml", Short: "Check a campaign file, or an owners.yaml: every problem with its line, its column and what to do", Args: args(1, 1), ValidArgsFunction: completeFile,
 		RunE: func(_ *cobra.Command, list []string) error {
+			if ops.HoldsOwners(list[0]) {
+				owners, err := ops.ReadOwners(list[0])
+				if err != nil {
+					return err
+				}
+				return a.answer(map[string]any{"kind": "Owners", "owners": append([]string{}, owners.Named()...)}, func(w io.Writer) {
+					fmt.Fprintf(w, "%s: the owners' policy is valid, with entries for %s\n", list[0], plural(len(owners.Named()), "owner"))
+				})
+			}
 			c, err := ops.ReadCampaign(list[0])
 			if err != nil {
 				return err
@@ -27,19 +37,25 @@ func (a *App) validateCommand() *cobra.Command {
 }
 
 func (a *App) schemaCommand() *cobra.Command {
-	var repository bool
+	var repository, owners bool
 	cmd := &cobra.Command{
 		Use: "schema", Short: "Print the JSON Schema of campaign files, for editors", Args: args(0, 0),
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			schema := spec.Schema()
-			if repository {
+			switch {
+			case repository && owners:
+				return usage(cmd, "--repository and --owners say two things")
+			case repository:
 				schema = spec.RepositorySchema()
+			case owners:
+				schema = spec.OwnersSchema()
 			}
 			_, err := a.text.Write(schema)
 			return err
 		},
 	}
 	cmd.Flags().BoolVar(&repository, "repository", false, "of a repository's "+spec.RepoFile+" instead")
+	cmd.Flags().BoolVar(&owners, "owners", false, "of the data folder's "+spec.OwnersFile+" instead")
 	return cmd
 }
 
@@ -85,10 +101,6 @@ func printPlan(w io.Writer, p *ops.Plan, all bool, why []string) {
 		t.print(w)
 		fmt.Fprintln(w)
 	}
-	owners := map[string]int{}
-	for _, t := range p.Targets {
-		owners[t.Owner]++
-	}
 	reasons := map[string]int{}
 	for _, t := range p.Out {
 		reasons[t.Reason]++
@@ -98,12 +110,12 @@ func printPlan(w io.Writer, p *ops.Plan, all bool, why []string) {
 		fmt.Fprintf(w, " in %d waves of %s", len(p.Waves), join(p.Waves, p.WaveNames))
 	}
 	fmt.Fprintln(w)
-	for _, o := range sorted(owners) {
-		name := clip(short(o), longest)
+	for _, o := range p.Owners {
+		name := clip(short(o.Owner), longest)
 		if name == "" {
 			name = "(no owner)"
 		}
-		fmt.Fprintf(w, "  %4d  %s\n", owners[o], name)
+		fmt.Fprintf(w, "  %4d  %s%s\n", o.Targets, name, allows(o))
 	}
 	if len(p.Out) == 0 {
 		return
@@ -122,6 +134,30 @@ func printPlan(w io.Writer, p *ops.Plan, all bool, why []string) {
 	}
 	fmt.Fprintln(w)
 	t.print(w)
+}
+
+// allows says what an owner's time allows, as far as it allows less than everything.
+func allows(o ops.PlannedOwner) string {
+	var parts []string
+	if o.PerOwner > 0 {
+		parts = append(parts, fmt.Sprintf("at most %d open at once, %d now", o.PerOwner, o.Open))
+	}
+	if o.PerRepository > 0 {
+		parts = append(parts, fmt.Sprintf("at most %d of a repository", o.PerRepository))
+	}
+	if o.Merge == spec.MergeNever {
+		parts = append(parts, "only people merge")
+	}
+	if o.Merge == spec.MergeApproved {
+		parts = append(parts, "merged once approved")
+	}
+	if o.Quiet != "" {
+		parts = append(parts, "left alone now: "+clip(policy.Until(o.Quiet, o.Next), 250))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(parts, "; ")
 }
 
 // waveCell is a wave's number, and its name where it has one.

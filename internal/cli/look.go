@@ -38,6 +38,7 @@ func printTarget(w io.Writer, d *ops.TargetDetail) {
 	if d.Reason != "" {
 		entry("reason", string(d.Reason)+": "+d.Message)
 	}
+	entry("waits", d.Held)
 	entry("repository", place(d.Repository, d.Path))
 	entry("owner", short(d.Owner))
 	entry("wave", fmt.Sprint(d.Wave+1))

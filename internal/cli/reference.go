@@ -53,6 +53,8 @@ The view of `+"`run`"+` and `+"`status --watch`"+` is for terminals; with `+"`TE
 	writeKeys(w, spec.Keys())
 	fmt.Fprint(w, "\n## A repository's "+spec.RepoFile+"\n")
 	writeKeys(w, spec.RepositoryKeys())
+	fmt.Fprint(w, "\n## "+spec.OwnersFile+" in the data folder\n")
+	writeKeys(w, spec.OwnersKeys())
 	fmt.Fprint(w, "\n## "+spec.IdentityFile+" in the data folder\n")
 	writeKeys(w, spec.IdentityKeys())
 }

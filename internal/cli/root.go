@@ -176,16 +176,21 @@ func (a *App) dataDir() string {
 	return ""
 }
 
+// databaseURL is the database instead of the data folder's own, or "".
+func (a *App) databaseURL() string {
+	if a.database != "" {
+		return a.database
+	}
+	return a.Env("GAGGLE_DATABASE")
+}
+
 // open opens the data folder for a command.
 func (a *App) open(ctx context.Context) (*ops.Ops, error) {
 	forges, err := ops.ReadForges(a.Env, a.dataDir())
 	if err != nil {
 		return nil, err
 	}
-	cfg := ops.Config{Data: a.dataDir(), Forges: forges, Database: a.database, Models: ops.ModelsFromEnvironment(a.Env), Actor: a.Env("USER"), VerifyCommand: []string{sandbox.Self, "__verify"}}
-	if cfg.Database == "" {
-		cfg.Database = a.Env("GAGGLE_DATABASE")
-	}
+	cfg := ops.Config{Data: a.dataDir(), Forges: forges, Database: a.databaseURL(), Models: ops.ModelsFromEnvironment(a.Env), Actor: a.Env("USER"), VerifyCommand: []string{sandbox.Self, "__verify"}}
 	if list := a.Env("GAGGLE_REGISTRIES"); list != "" {
 		cfg.Registries = strings.Split(list, ",")
 	}

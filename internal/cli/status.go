@@ -12,6 +12,7 @@ import (
 
 	"gaggle/internal/fleet"
 	"gaggle/internal/ops"
+	"gaggle/internal/store"
 )
 
 func (a *App) statusCommand() *cobra.Command {
@@ -164,6 +165,8 @@ func what(t fleet.Target) string {
 	switch {
 	case t.Reason != "":
 		return fmt.Sprintf("%s: %s", t.Reason, clip(t.Message, 100))
+	case t.Held != "":
+		return "waits: " + clip(t.Held, 150)
 	case t.PullURL != "":
 		return t.PullURL
 	case t.Stat.Files > 0:
@@ -201,6 +204,7 @@ func printStatus(w io.Writer, s *ops.Status, all bool) {
 			fmt.Fprintf(w, "  %s\n", clip(c.Message, 500))
 		}
 		fmt.Fprintf(w, "  %s\n", states(c.States))
+		printHeld(w, c.Held)
 		if len(c.ByWave) > 1 {
 			for _, wave := range c.ByWave {
 				mark := "not open"
@@ -213,6 +217,26 @@ func printStatus(w io.Writer, s *ops.Status, all bool) {
 				fmt.Fprintf(w, "  wave %d (%s): %s\n", wave.Wave, mark, states(wave.States))
 			}
 		}
+	}
+}
+
+// printHeld says what ready targets wait for.
+func printHeld(w io.Writer, held []store.HeldBack) {
+	const most = 5
+	for i, h := range held {
+		if i == most {
+			left := 0
+			for _, more := range held[most:] {
+				left += more.Targets
+			}
+			fmt.Fprintf(w, "  %d more wait for other reasons; gaggle status --state ready lists them\n", left)
+			return
+		}
+		what := clip(short(h.Example), longest)
+		if h.Targets > 1 {
+			what = fmt.Sprintf("%d, such as %s,", h.Targets, what)
+		}
+		fmt.Fprintf(w, "  %s %s: %s\n", what, map[bool]string{true: "waits", false: "wait"}[h.Targets == 1], clip(h.Why, 300))
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 
 	"gaggle/internal/fleet"
 	"gaggle/internal/forge"
+	"gaggle/internal/policy"
+	"gaggle/internal/spec"
 	"gaggle/internal/store"
 )
 
@@ -265,7 +267,7 @@ func (e *Engine) letGo(ctx context.Context, campaigns []string) error {
 					if !mayPropose(row, c, t) {
 						continue // whoever lets it wakes it up
 					}
-					why, err := e.admit(ctx, tx, t)
+					why, err := e.admit(ctx, tx, c, t)
 					switch {
 					case err != nil:
 						return err
@@ -287,20 +289,16 @@ func (e *Engine) letGo(ctx context.Context, campaigns []string) error {
 	return nil
 }
 
-// admit takes a place for a ready target's pull request, or says what it waits for.
-func (e *Engine) admit(ctx context.Context, tx *store.Tx, t fleet.Target) (held string, err error) {
+// admit takes a place for a ready target's pull request, or says what it waits for. What takes a change back waits for nobody.
+func (e *Engine) admit(ctx context.Context, tx *store.Tx, c *spec.Campaign, t fleet.Target) (held string, err error) {
+	if c.Change.Reverts != "" {
+		return tx.TakeSlot(ctx, t, store.SlotLimits{})
+	}
 	rules := e.owner(t.Owner)
 	if open, next, why := rules.Window(e.store.Now()); !open {
-		return why + until(next), nil
+		return policy.Until(why, next), nil
 	}
 	return tx.TakeSlot(ctx, t, rules.Limits)
-}
-
-func until(next time.Time) string {
-	if next.IsZero() {
-		return ""
-	}
-	return ", until " + next.Format("2006-01-02 15:04 MST")
 }
 
 // OwnerRules is what an owner's time allows. Its zero value allows everything at any time.

@@ -85,7 +85,7 @@ func (e *Engine) ready(ctx context.Context, h *hold, row store.Campaign, c *spec
 		if t, err = tx.Target(ctx, t.ID); err != nil || t.State != fleet.Ready {
 			return err
 		}
-		wait, err = e.admit(ctx, tx, t)
+		wait, err = e.admit(ctx, tx, c, t)
 		return err
 	})
 	switch {

@@ -99,20 +99,8 @@ func (e *Engine) moreToFollow(ctx context.Context, name string) (bool, error) {
 // steerOne takes a campaign's decisions. It rests when no target is moving and none was just set in motion; again is
 // when to look though nothing happened: a soak is over, or the forge's checks and deployments may have gone on, which is no event.
 func (e *Engine) steerOne(ctx context.Context, name string) (rests bool, wait Pause, again time.Time, err error) {
-	row, c, err := e.campaign(ctx, name)
+	row, c, counts, s, err := e.standing(ctx, name)
 	if err != nil {
-		return false, Pause{}, again, err
-	}
-	counts, err := e.store.Counts(ctx, name)
-	if err != nil {
-		return false, Pause{}, again, err
-	}
-	spent, err := e.store.Spent(ctx, ScopeCampaign(name))
-	if err != nil {
-		return false, Pause{}, again, err
-	}
-	s := snapshot(row, c, counts, spent.Cost)
-	if err := e.outside(ctx, row, &s); err != nil {
 		return false, Pause{}, again, err
 	}
 	now := e.store.Now()
@@ -146,11 +134,11 @@ func (e *Engine) steerOne(ctx context.Context, name string) (rests bool, wait Pa
 		}
 		moving += approved
 	}
-	if row.State == fleet.CampaignActive && moving > 0 && e.cfg.Owners != nil {
-		held, err := e.store.HeldCount(ctx, name)
-		if err != nil {
-			return false, Pause{}, again, err
-		}
+	held, err := e.store.HeldCount(ctx, name)
+	if err != nil {
+		return false, Pause{}, again, err
+	}
+	if row.State == fleet.CampaignActive {
 		moving -= min(held, moving)
 	}
 	if wave, h := s.Holds(now); row.State == fleet.CampaignActive && wave >= 0 {
@@ -159,7 +147,33 @@ func (e *Engine) steerOne(ctx context.Context, name string) (rests bool, wait Pa
 			again = next
 		}
 	}
-	return moving == 0, waiting(row, c, s, now), again, nil
+	return moving == 0, waiting(row, c, s, held, now), again, nil
+}
+
+// standing reads how a campaign stands.
+func (e *Engine) standing(ctx context.Context, name string) (row store.Campaign, c *spec.Campaign, counts []store.Count, s rollout.Snapshot, err error) {
+	if row, c, err = e.campaign(ctx, name); err != nil {
+		return row, c, nil, s, err
+	}
+	if counts, err = e.store.Counts(ctx, name); err != nil {
+		return row, c, nil, s, err
+	}
+	spent, err := e.store.Spent(ctx, ScopeCampaign(name))
+	if err != nil {
+		return row, c, nil, s, err
+	}
+	s = snapshot(row, c, counts, spent.Cost)
+	return row, c, counts, s, e.outside(ctx, row, &s)
+}
+
+// Waits says what a campaign waits for as it stands, and moves nothing; the message is empty when it is for nothing.
+func (e *Engine) Waits(ctx context.Context, name string) (Pause, error) {
+	row, c, _, s, err := e.standing(ctx, name)
+	if err != nil {
+		return Pause{}, err
+	}
+	held, err := e.store.HeldCount(ctx, name)
+	return waiting(row, c, s, held, e.store.Now()), err
 }
 
 // apply carries out one decision of rollout's.
@@ -267,7 +281,7 @@ func snapshot(row store.Campaign, c *spec.Campaign, counts []store.Count, spent 
 }
 
 // waiting says what a campaign that moves no more waits for; the message is empty when it is for nothing.
-func waiting(row store.Campaign, c *spec.Campaign, s rollout.Snapshot, now time.Time) Pause {
+func waiting(row store.Campaign, c *spec.Campaign, s rollout.Snapshot, held int, now time.Time) Pause {
 	p := Pause{Campaign: row.Name}
 	switch row.State {
 	case fleet.CampaignPaused:
@@ -291,6 +305,12 @@ func waiting(row store.Campaign, c *spec.Campaign, s rollout.Snapshot, now time.
 		p.Message = fmt.Sprintf("%s waits for wave %d: %s", waveOf(row, c, row.OpenWaves), holds+1, h.Why)
 	case open > 0:
 		p.Message = count(open, "pull request") + map[bool]string{true: " is open", false: " are open"}[open == 1]
+	}
+	if held > 0 {
+		if p.Message != "" {
+			p.Message += "; "
+		}
+		p.Message += fmt.Sprintf("%s ready and %s for the owners' time (gaggle status %s)", count(held, "change"), map[bool]string{true: "waits", false: "wait"}[held == 1], row.Name)
 	}
 	return p
 }

@@ -12,9 +12,10 @@ import (
 
 // DoctorInput says what the machine is looked at for.
 type DoctorInput struct {
-	Data   string
-	Models Models
-	Forges Forges
+	Data     string
+	Database string // as in Config
+	Models   Models
+	Forges   Forges
 }
 
 // Examined is one thing that the doctor looked at.
@@ -28,7 +29,7 @@ type Examined struct {
 
 // Doctor says what this machine can do. It changes nothing but a probe file in the data folder.
 func Doctor(ctx context.Context, in DoctorInput) []Examined {
-	all := []Examined{examineGit(ctx), examineData(in.Data), examineIdentity(ctx, in.Data)}
+	all := []Examined{examineGit(ctx), examineData(in.Data), examineIdentity(ctx, in.Data), examineOwners(ctx, in)}
 	for _, c := range sandbox.Probe(ctx) {
 		all = append(all, Examined{Name: c.Name, OK: c.OK, Required: !c.OK, Detail: c.Detail, Mend: c.Mend})
 	}

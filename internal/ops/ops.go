@@ -24,6 +24,7 @@ import (
 	"gaggle/internal/redact"
 	"gaggle/internal/sandbox"
 	"gaggle/internal/search"
+	"gaggle/internal/spec"
 	"gaggle/internal/store"
 )
 
@@ -50,6 +51,9 @@ type Config struct {
 	VerifyCommand []string
 }
 
+// databaseFile is the SQLite file in the data folder.
+const databaseFile = "gaggle.db"
+
 // Ops is an open data folder. Its methods may be called from many goroutines.
 type Ops struct {
 	cfg     Config
@@ -59,6 +63,7 @@ type Ops struct {
 	redact  *redact.Redactor
 	forge   *local.Forge
 	commits identity
+	owners  *ownersFile
 	publish *publish.Publisher
 	person  func(ctx context.Context, url string) (user, secret string, err error) // the person's own credentials for git
 	drivers struct {
@@ -90,7 +95,7 @@ func Open(ctx context.Context, cfg Config) (*Ops, error) {
 		return nil, &fleet.Error{Code: fleet.CodeInvalid, Message: "the data folder cannot be made", Hint: "name another one with --data DIR", Err: err}
 	}
 	if cfg.Database == "" {
-		cfg.Database = filepath.Join(data, "gaggle.db")
+		cfg.Database = filepath.Join(data, databaseFile)
 	}
 	o := &Ops{cfg: cfg, redact: redact.New(append(cfg.Models.secrets(), cfg.Forges.secrets(ctx)...)...)}
 	o.cfg.Forges = cfg.Forges.taught(o.redact)
@@ -105,6 +110,7 @@ func Open(ctx context.Context, cfg Config) (*Ops, error) {
 	if o.commits, err = readIdentity(data); err != nil {
 		return nil, err
 	}
+	o.owners = &ownersFile{path: filepath.Join(data, spec.OwnersFile), now: time.Now}
 	o.publish = publish.New(publish.Config{Git: o.git, Forge: o.forgeNamed, Author: o.commits.author, Sign: o.commits.sign})
 	if o.store, err = store.Open(ctx, store.Config{URL: cfg.Database, Clock: cfg.Clock}); err != nil {
 		return nil, unwritable(data, err)
@@ -125,12 +131,15 @@ func (o *Ops) Close() { o.store.Close() }
 
 // engine makes an engine with everything that attempts need; withSandbox is false for commands that start none.
 func (o *Ops) engine(ctx context.Context, parallel int, withSandbox bool) (*engine.Engine, error) {
-	cfg := engine.Config{Store: o.store, Publisher: o.publish, Forge: o.forgeNamed, Clean: o.redact.String, Reverted: o.git.RevertOf, Conflicts: o.git.Conflicts, Dependents: o.dependents, Parallel: parallel}
+	cfg := engine.Config{Store: o.store, Publisher: o.publish, Forge: o.forgeNamed, Clean: o.redact.String, Reverted: o.git.RevertOf, Conflicts: o.git.Conflicts, Dependents: o.dependents, Owners: o.ownerRules, Parallel: parallel}
 	if cfg.Parallel <= 0 {
 		cfg.Parallel = runtime.NumCPU()
 	}
 	if withSandbox {
 		if err := o.commits.ready(); err != nil {
+			return nil, err
+		}
+		if _, err := o.owners.current(); err != nil {
 			return nil, err
 		}
 		runner, err := o.runner(ctx)

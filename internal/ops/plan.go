@@ -90,6 +90,8 @@ type Plan struct {
 	// WaveNames are the waves' names or cohorts, "" for a wave that is its number alone. Nil when all are.
 	WaveNames []string `json:"waveNames,omitempty"`
 
+	Owners []PlannedOwner `json:"owners"` // of the targets, those with the most first
+
 	// Explanations say in words why the components of PlanInput.Why are in or out.
 	Explanations []string `json:"explanations,omitempty"`
 
@@ -155,6 +157,9 @@ func (o *Ops) planSpec(ctx context.Context, c *spec.Campaign, in PlanInput) (*Pl
 	}
 	p, err := o.deal(ctx, choices, components, c, in)
 	if err != nil {
+		return nil, err
+	}
+	if p.Owners, err = o.dueOwners(ctx, p.Targets); err != nil {
 		return nil, err
 	}
 	p.Explanations, err = o.explain(ctx, choices, c, in.Why)

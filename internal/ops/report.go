@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"gaggle/internal/engine"
 	"gaggle/internal/fleet"
 	"gaggle/internal/report"
 	"gaggle/internal/spec"
@@ -48,6 +49,13 @@ func (o *Ops) Report(ctx context.Context, in ReportInput) (*report.Report, error
 	all, err := o.facts(ctx, row, factsWanted{attempts: true})
 	if err != nil {
 		return nil, err
+	}
+	if row.State == fleet.CampaignActive {
+		waits, err := engine.New(engine.Config{Store: o.store}).Waits(ctx, row.Name)
+		if err != nil {
+			return nil, err
+		}
+		all.Campaign.Why = waits.Message
 	}
 	all.Now, all.MinutesPerChange = o.cfg.Clock(), in.Minutes
 	r := report.Build(all)

@@ -147,6 +147,7 @@ type CampaignStatus struct {
 	Targets int                 `json:"targets"`
 	States  map[fleet.State]int `json:"states"`
 	ByWave  []WaveStatus        `json:"byWave"`
+	Held    []store.HeldBack    `json:"held"`  // ready targets that wait for their owners' time, the most frequent reasons first
 	Spent   fleet.Money         `json:"spent"` // micro-dollars
 	Calls   int64               `json:"calls"` // to models
 	Tokens  int64               `json:"tokens"`
@@ -187,9 +188,17 @@ func (o *Ops) Status(ctx context.Context, in StatusInput) (*Status, error) {
 	for _, c := range counts {
 		byCampaign[c.Campaign] = append(byCampaign[c.Campaign], c)
 	}
+	held, err := o.store.HeldBack(ctx, in.Campaign)
+	if err != nil {
+		return nil, err
+	}
+	byHeld := map[string][]store.HeldBack{}
+	for _, h := range held {
+		byHeld[h.Campaign] = append(byHeld[h.Campaign], h)
+	}
 	out := &Status{Campaigns: []CampaignStatus{}}
 	for _, row := range rows {
-		cs := CampaignStatus{Campaign: row, States: map[fleet.State]int{}, ByWave: []WaveStatus{}}
+		cs := CampaignStatus{Campaign: row, States: map[fleet.State]int{}, ByWave: []WaveStatus{}, Held: append([]store.HeldBack{}, byHeld[row.Name]...)}
 		var stored struct {
 			Rollout spec.Rollout `json:"rollout"`
 		}

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -36,6 +37,14 @@ func (o *Owners) For(owner string) OwnerRules {
 		s = o.named[normalRef(owner, "group")]
 	}
 	return s.over(o.all).rules()
+}
+
+// Named lists the owners that have an entry of their own, by reference in full, sorted.
+func (o *Owners) Named() []string {
+	if o == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(o.named))
 }
 
 // ParseOwners reads an owners.yaml; file is what errors call it. An empty one restricts nothing. The error, if any, is an *Errors.

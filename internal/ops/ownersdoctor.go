@@ -1,0 +1,106 @@
+package ops
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"gaggle/internal/fleet"
+	"gaggle/internal/spec"
+	"gaggle/internal/store"
+)
+
+// examineOwners says whether there is a policy about owners' time, and whether it is sound.
+func examineOwners(ctx context.Context, in DoctorInput) Examined {
+	e := Examined{Name: "owners' time"}
+	file := &ownersFile{path: filepath.Join(in.Data, spec.OwnersFile)}
+	at, err := file.look()
+	if err == nil && at == (stamp{}) {
+		e.OK = true
+		e.Detail = "no " + file.path + ": pull requests are opened and merged at any time, in any number"
+		return e
+	}
+	owners, err := ReadOwners(file.path)
+	if err != nil {
+		e.Required, e.Detail, e.Mend = true, firstLine(err), fleet.HintOf(err) // nothing runs
+		var many *spec.Errors
+		if errors.As(err, &many) {
+			e.Mend = many.List[0].Hint
+			if more := len(many.List) + many.More - 1; more > 0 {
+				e.Mend = fmt.Sprintf("%s (gaggle validate %s shows %d more)", e.Mend, file.path, more)
+			}
+		}
+		return e
+	}
+	e.OK, e.Detail = true, file.path+" is sound"
+	named := owners.Named()
+	if len(named) == 0 {
+		return e
+	}
+	e.Detail += fmt.Sprintf(", and has entries for %d owners", len(named))
+	if len(named) == 1 {
+		e.Detail = file.path + " is sound, and has an entry for " + named[0]
+	}
+	known, err := knownOwners(ctx, in)
+	if err != nil || len(known) == 0 {
+		return e // there is no fleet yet, or the data folder's entry says what is wrong with it
+	}
+	if lost := slices.DeleteFunc(named, func(ref string) bool { return slices.Contains(known, ref) }); len(lost) > 0 {
+		e.OK = false
+		e.Detail = file.path + " is sound, but nothing in the fleet belongs to " + strings.Join(lost[:min(len(lost), 5)], ", ")
+		if len(lost) > 5 {
+			e.Detail += fmt.Sprintf(" and %d more", len(lost)-5)
+		}
+		e.Mend = "write owners as gaggle fleet list shows them"
+		_, _, name := fleet.ParseRef(lost[0], "group", "")
+		names := make([]string, len(known))
+		for i, ref := range known {
+			_, _, names[i] = fleet.ParseRef(ref, "group", "")
+		}
+		if near := spec.Nearest(name, names); near != "" {
+			e.Mend = "did you mean " + known[slices.Index(names, near)] + "? " + e.Mend
+		}
+	}
+	return e
+}
+
+// knownOwners are those of the fleet's components, and the groups and users of its catalog. It makes no database.
+func knownOwners(ctx context.Context, in DoctorInput) ([]string, error) {
+	database := in.Database
+	if database == "" {
+		database = filepath.Join(in.Data, databaseFile)
+		if _, err := os.Stat(database); err != nil {
+			return nil, nil
+		}
+	}
+	s, err := store.Open(ctx, store.Config{URL: database})
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	components, err := s.Components(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var known []string
+	for _, c := range components {
+		if c.Owner != "" {
+			known = append(known, c.Owner)
+		}
+	}
+	for _, kind := range []string{"Group", "User"} {
+		entities, err := s.Entities(ctx, kind)
+		if err != nil {
+			return nil, err
+		}
+		for _, one := range entities {
+			known = append(known, one.Ref)
+		}
+	}
+	slices.Sort(known)
+	return slices.Compact(known), nil
+}
