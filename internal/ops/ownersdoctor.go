@@ -56,16 +56,26 @@ func examineOwners(ctx context.Context, in DoctorInput) Examined {
 			e.Detail += fmt.Sprintf(" and %d more", len(lost)-5)
 		}
 		e.Mend = "write owners as gaggle fleet list shows them"
-		_, _, name := fleet.ParseRef(lost[0], "group", "")
-		names := make([]string, len(known))
-		for i, ref := range known {
-			_, _, names[i] = fleet.ParseRef(ref, "group", "")
-		}
-		if near := spec.Nearest(name, names); near != "" {
-			e.Mend = "did you mean " + known[slices.Index(names, near)] + "? " + e.Mend
+		if near := nearestOwner(lost[0], known); near != "" {
+			e.Mend = "did you mean " + near + "? " + e.Mend
 		}
 	}
 	return e
+}
+
+// nearestOwner is the one that may be meant, by its name alone; "" for none.
+func nearestOwner(ref string, known []string) string {
+	_, _, name := fleet.ParseRef(ref, "group", "")
+	names := make([]string, len(known))
+	for i, k := range known {
+		if _, _, names[i] = fleet.ParseRef(k, "group", ""); names[i] == name {
+			return k // right but for its kind or namespace
+		}
+	}
+	if near := spec.Nearest(name, names); near != "" {
+		return known[slices.Index(names, near)]
+	}
+	return ""
 }
 
 // knownOwners are those of the fleet's components, and the groups and users of its catalog. It makes no database.

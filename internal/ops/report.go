@@ -117,13 +117,19 @@ func (o *Ops) facts(ctx context.Context, row store.Campaign, want factsWanted) (
 	if len(in.Targets) == 0 {
 		return in, nil
 	}
+	kept := make(map[int64]bool, len(in.Targets))
+	for i := range in.Targets {
+		kept[in.Targets[i].ID] = true
+	}
 	for after := int64(0); ; {
 		page, err := o.store.Moves(ctx, row.Name, after, movesPage)
 		if err != nil {
 			return in, err
 		}
 		for _, e := range page {
-			in.Events = append(in.Events, report.Event{At: e.At, Target: e.Target, From: known(e.From), To: known(e.To)})
+			if kept[e.Target] {
+				in.Events = append(in.Events, report.Event{At: e.At, Target: e.Target, From: known(e.From), To: known(e.To)})
+			}
 		}
 		if len(page) < movesPage {
 			return in, nil

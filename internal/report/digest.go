@@ -52,11 +52,12 @@ type Open struct {
 type Ahead struct {
 	Campaign string `json:"campaign"`
 	What     string `json:"what,omitempty"`
-	State    string `json:"state"`   // of the campaign
-	Waiting  int    `json:"waiting"` // for their wave
-	Working  int    `json:"working"` // being changed
-	Ready    int    `json:"ready"`   // changed, to be proposed next
-	Example  string `json:"example"` // the first component by name
+	State    string `json:"state"`          // of the campaign
+	Waiting  int    `json:"waiting"`        // for their wave
+	Working  int    `json:"working"`        // being changed
+	Ready    int    `json:"ready"`          // changed, to be proposed next
+	Example  string `json:"example"`        // the first component by name
+	Held     string `json:"held,omitempty"` // why one that is ready is not proposed yet
 }
 
 // Ended counts what came to rest lately.
@@ -116,6 +117,9 @@ func (d *Digest) campaign(b *builder, since time.Time) {
 			ahead.Working++
 		case fleet.Ready:
 			ahead.Ready++
+			if ahead.Held == "" {
+				ahead.Held = clip(line(t.Held), 200)
+			}
 		default:
 			continue
 		}
@@ -147,20 +151,26 @@ func (d Digest) Empty() bool { return len(d.Open)+len(d.Ahead)+len(d.Ended) == 0
 func DigestMarkdown(w io.Writer, d Digest) error {
 	m := &markdown{w: bufio.NewWriter(w)}
 	zone := d.At.Location()
-	m.f("# What Gaggle has for %s\n\n", mdOwner(d.Owner))
+	you := "you"
+	if d.Owner == "" {
+		you = "an owner"
+		m.f("# What Gaggle has for nobody known\n\n")
+	} else {
+		m.f("# What Gaggle has for %s\n\n", mdOwner(d.Owner))
+	}
 	switch n := d.Asked(); {
 	case n > 0:
 		verb := map[bool]string{true: "waits", false: "wait"}[n == 1]
-		m.f("**%s %s for you**, the oldest for %s.", plural(n, "pull request"), verb, ago(d.At, d.Open[0].Since))
+		m.f("**%s %s for %s**, the oldest for %s.", plural(n, "pull request"), verb, you, ago(d.At, d.Open[0].Since))
 	case len(d.Open) > 0:
-		m.f("Nothing waits for you; %s on the way.", map[bool]string{true: "one pull request is", false: plural(len(d.Open), "pull request") + " are"}[len(d.Open) == 1])
+		m.f("Nothing waits for %s; %s on the way.", you, map[bool]string{true: "one pull request is", false: plural(len(d.Open), "pull request") + " are"}[len(d.Open) == 1])
 	default:
-		m.f("Nothing waits for you.")
+		m.f("Nothing waits for %s.", you)
 	}
 	m.f(" As of %s.\n\n", moment(d.At, zone))
-	m.table("Open", []string{"pull request", "component", "campaign", "open since", "checks", "asked of you"}, len(d.Open), func(i int) []string {
+	m.table("Open", []string{"pull request", "component", "campaign", "open since", "checks", "asked of " + you}, len(d.Open), func(i int) []string {
 		o := d.Open[i]
-		return []string{mdPull(o), mdCode(short(o.Component)), mdCode(o.Campaign), moment(o.Since, zone) + " (" + ago(d.At, o.Since) + ")", mdText(o.CI), mdText(cmp.Or(o.Ask, "nothing yet"))}
+		return []string{mdPull(o), mdCode(short(o.Component)), mdCode(o.Campaign), moment(o.Since, zone) + " (" + ago(d.At, o.Since) + ")", mdText(strings.Replace(o.CI, "before", "fail without it, too", 1)), mdText(cmp.Or(o.Ask, "nothing yet"))}
 	})
 	m.ahead(d)
 	if len(d.Ended) > 0 {
@@ -197,8 +207,11 @@ func (m *markdown) ahead(d Digest) {
 			}
 		}
 		m.f("- %s: %s; for example %s", mdCode(a.Campaign), strings.Join(parts, ", "), mdCode(short(a.Example)))
-		if a.State == string(fleet.CampaignPaused) {
+		switch {
+		case a.State == string(fleet.CampaignPaused):
 			m.f(" (the campaign is paused)")
+		case a.Held != "" && line(d.Quiet) == "":
+			m.f(" (%s)", mdText(a.Held))
 		}
 		m.f("\n")
 	}
