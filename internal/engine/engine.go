@@ -68,6 +68,7 @@ type Engine struct {
 	running map[int64]context.CancelCauseFunc // by target
 	said    map[string]string                 // by forge: its trouble, as campaigns were told of it last
 	every   time.Duration                     // between passes; 0 for one pass
+	eager   bool                              // passes ask after all, also after what was just opened
 }
 
 type loaded struct {
@@ -104,13 +105,19 @@ func (e *Engine) Run(ctx context.Context, campaigns []string) ([]Pause, error) {
 	return e.run(ctx, campaigns, 0)
 }
 
+// FollowOnce is Run that is there to follow: it also asks after pull requests that were just opened.
+func (e *Engine) FollowOnce(ctx context.Context, campaigns []string) ([]Pause, error) {
+	e.eager = true
+	return e.run(ctx, campaigns, 0)
+}
+
 // Follow is Run that goes on until every target rests, and looks at the pull requests every so often.
 func (e *Engine) Follow(ctx context.Context, campaigns []string, every time.Duration) ([]Pause, error) {
 	return e.run(ctx, campaigns, every)
 }
 
 func (e *Engine) run(ctx context.Context, campaigns []string, every time.Duration) ([]Pause, error) {
-	e.every = every
+	e.every, e.eager = every, e.eager || every > 0
 	worker, err := e.store.Enlist(ctx)
 	if err != nil {
 		return nil, err

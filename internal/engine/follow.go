@@ -19,6 +19,10 @@ import (
 // lookers is how many pull requests are looked at together; the forge's own limiter decides how many calls are under way.
 const lookers = 8
 
+// fresh is how long a pull request that was just opened is left alone by runs that are not there to follow: they see when
+// it is merged or closed, but do not ask after its checks.
+const fresh = 10 * time.Minute
+
 // followLoop makes a pass over the open pull requests every so often, until ctx ends.
 func (e *Engine) followLoop(ctx context.Context, campaigns []string, every time.Duration) error {
 	t := time.NewTicker(every)
@@ -90,12 +94,22 @@ func (e *Engine) passForge(ctx context.Context, name string, stops []stop) error
 		return trouble.note(ctx, stops[0].Campaign, err)
 	}
 	open := map[string]stop{}
-	var refs []forge.PullRef
+	var refs, young []forge.PullRef
+	var born time.Time // by the host's clock: of the youngest
 	var due []stop
+	_, clock := host.(forge.Clock)
 	for _, s := range stops {
 		if s.State == fleet.Proposed {
 			open[pullKey(s.repo.Name, s.PullNumber)] = s
-			refs = append(refs, forge.PullRef{Repo: s.repo, Number: s.PullNumber})
+			ref := forge.PullRef{Repo: s.repo, Number: s.PullNumber}
+			if clock && !e.eager && s.Follow.LookedAt.IsZero() && !s.Follow.Changed.IsZero() && s.Follow.LookAgain.After(began) {
+				young = append(young, ref)
+				if s.Follow.Changed.After(born) {
+					born = s.Follow.Changed
+				}
+				continue
+			}
+			refs = append(refs, ref)
 		} else if !s.Follow.LookAgain.After(began) {
 			due = append(due, s)
 		}
@@ -112,15 +126,13 @@ func (e *Engine) passForge(ctx context.Context, name string, stops []stop) error
 		})
 	}
 	follower, bulk := host.(forge.Follower)
-	if bulk && len(refs) > 0 {
-		key := "followed/" + name
-		since := e.followedSince(ctx, key)
+	follow := func(refs []forge.PullRef, since time.Time) error {
 		for pull, err := range follower.Follow(ctx, refs, since) {
 			s, ours := open[pullKey(pull.Repository, pull.Number)]
 			switch {
 			case err != nil && pull.Number == 0:
 				if err := trouble.note(ctx, stops[0].Campaign, err); err != nil {
-					return errors.Join(err, g.Wait())
+					return err
 				}
 			case !ours:
 			case err != nil:
@@ -132,6 +144,19 @@ func (e *Engine) passForge(ctx context.Context, name string, stops []stop) error
 					visit(s, &pull)
 				}
 			}
+		}
+		return nil
+	}
+	if bulk && len(young) > 0 {
+		// Only what happened after they were opened; drivers look a few seconds further back, because clocks differ.
+		if err := follow(young, born.Add(7*time.Second)); err != nil {
+			return errors.Join(err, g.Wait())
+		}
+	}
+	if bulk && len(refs) > 0 {
+		key := "followed/" + name
+		if err := follow(refs, e.followedSince(ctx, key)); err != nil {
+			return errors.Join(err, g.Wait())
 		}
 		if trouble.none() && ctx.Err() == nil {
 			at := began
@@ -146,7 +171,7 @@ func (e *Engine) passForge(ctx context.Context, name string, stops []stop) error
 		}
 	}
 	for _, s := range open { // those that stand as they stood
-		if !bulk || !s.Follow.LookAgain.After(began) {
+		if !bulk || !s.Follow.LookAgain.After(began) || e.eager && s.Follow.LookedAt.IsZero() {
 			visit(s, nil)
 		}
 	}

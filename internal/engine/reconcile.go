@@ -400,7 +400,7 @@ func (e *Engine) propose(ctx context.Context, h *hold, row store.Campaign, c *sp
 		return fail(err)
 	}
 	t.HeadCommit, t.PullNumber, t.PullURL = got.Head, got.Pull.Number, got.Pull.URL
-	f := fleet.Follow{Target: t.ID, Campaign: t.Campaign, OpenedAt: got.Pull.CreatedAt, ActiveAt: e.store.Now(), Head: got.Head, Base: t.BaseCommit}
+	f := fleet.Follow{Target: t.ID, Campaign: t.Campaign, OpenedAt: got.Pull.CreatedAt, ActiveAt: e.store.Now(), Changed: got.Pull.UpdatedAt, LookAgain: e.store.Now().Add(fresh), Head: got.Head, Base: t.BaseCommit}
 	move := store.Move{To: fleet.Proposed, Actor: e.cfg.Actor, Message: got.Pull.URL}
 	if got.Pull.State != forge.StateOpen {
 		move.To, move.Message = fleet.Closed, "its pull request was found "+string(got.Pull.State)

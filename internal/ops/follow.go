@@ -67,7 +67,7 @@ func (o *Ops) Follow(ctx context.Context, in FollowInput, progress func(store.Ev
 	}
 	if in.Once {
 		if err = o.planDue(ctx, e, names); err == nil {
-			out.Waits, err = e.Run(ctx, names)
+			out.Waits, err = e.FollowOnce(ctx, names)
 		}
 	} else {
 		out.Waits, err = o.followOn(ctx, e, names, cmp.Or(in.Every, FollowEvery))
