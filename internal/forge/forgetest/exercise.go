@@ -124,12 +124,12 @@ func (s *suite) state(number int, want forge.State) forge.Pull {
 	return p
 }
 
-// labelled compares labels, where there are any.
+// labelled compares labels, where there are any, in whatever order.
 func (s *suite) labelled(p forge.Pull, labels ...string) bool {
 	if s.NoLabels {
 		labels = nil
 	}
-	return slices.Equal(p.Labels, labels)
+	return slices.Equal(slices.Sorted(slices.Values(p.Labels)), slices.Sorted(slices.Values(labels)))
 }
 
 func (s *suite) openAndRead() {

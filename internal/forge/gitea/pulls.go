@@ -292,12 +292,17 @@ func (f *Forge) alone(key string) (done func()) {
 }
 
 // Merge implements forge.Forge. A server that is still finding out whether a pull request can be merged says the same as of
-// a conflict, so it is looked at a few times.
+// a conflict, so it is looked at a few times, and a conflict is one that the server has spoken of for longer than it needs.
 func (f *Forge) Merge(ctx context.Context, repo fleet.Repository, number int, spec forge.MergeSpec) error {
 	style := map[forge.Method]sdk.MergeStyle{"": sdk.MergeStyleMerge, forge.MethodMerge: sdk.MergeStyleMerge, forge.MethodSquash: sdk.MergeStyleSquash, forge.MethodRebase: sdk.MergeStyleRebase}[spec.Method]
 	if style == "" {
 		return fleet.Errorf(fleet.CodeInvalid, "there is no merge method %s", spec.Method)
 	}
+	slug, err := forge.Slug(repo, f.site.Path)
+	if err != nil {
+		return err
+	}
+	defer f.alone(memoryKey(slug, number))() // two at once are both made
 	for looks := 0; ; looks++ {
 		// Over JSON, for the library drops the words of a refusal.
 		path, err := f.path(repo, "/pulls/"+strconv.Itoa(number)+"/merge")
@@ -314,7 +319,7 @@ func (f *Forge) Merge(ctx context.Context, repo fleet.Repository, number int, sp
 		if look != nil {
 			return look
 		}
-		refusal := refused(p, spec, err)
+		refusal := refused(p, spec, err, f.pull(repo, p, "").Conflicts)
 		if refusal == nil || !busy(err) || looks >= 3 {
 			return refusal
 		}
@@ -329,11 +334,11 @@ func (f *Forge) Merge(ctx context.Context, repo fleet.Repository, number int, sp
 // busy says that the same merge may go through in a moment: the server has not compared the branches yet, or the base
 // moved while it merged.
 func busy(err error) bool {
-	return transport.Says(err, "try again later", "cannot lock ref", "incorrect old value")
+	return transport.Says(err, "try again later", "cannot lock ref", "incorrect old value", "push out of date")
 }
 
-// refused says why the server would not merge.
-func refused(p *sdk.PullRequest, spec forge.MergeSpec, err error) error {
+// refused says why the server would not merge. conflicts: it is known to conflict.
+func refused(p *sdk.PullRequest, spec forge.MergeSpec, err error, conflicts bool) error {
 	at := "pull request #" + strconv.FormatInt(p.Index, 10)
 	say := func(code fleet.Code, message string) error {
 		return &fleet.Error{Code: code, Message: message, Err: err}
@@ -353,9 +358,9 @@ func refused(p *sdk.PullRequest, spec forge.MergeSpec, err error) error {
 		return say(fleet.CodeProtected, "the rules of the base branch hold "+at+" back")
 	case transport.Says(err, "merge style"):
 		return &fleet.Error{Code: fleet.CodeUnsupported, Message: "the repository does not allow the merge method " + string(spec.Method), Err: forge.ErrUnsupported}
-	case transport.StatusOf(err) == http.StatusConflict && !busy(err), !p.Mergeable:
+	case transport.StatusOf(err) == http.StatusConflict && !busy(err), conflicts:
 		return say(fleet.CodeMergeConflict, at+" conflicts with its base")
-	case busy(err):
+	case busy(err), !p.Mergeable:
 		return &fleet.Error{Code: fleet.CodeForge, Message: "the forge cannot merge " + at + " right now", Err: forge.ErrPassing}
 	}
 	return err
