@@ -40,7 +40,8 @@ func (v *visit) comment(ctx context.Context, key, body string) error {
 		}
 	}
 	err = c.AddComment(ctx, v.repo, v.t.PullNumber, v.e.clean(body)+"\n\n"+mark)
-	if fleet.CodeOf(err) == fleet.CodeUnsupported {
+	switch fleet.CodeOf(err) {
+	case fleet.CodeUnsupported, fleet.CodeRepoGone: // archived: nobody can say anything there any more
 		return nil
 	}
 	return err

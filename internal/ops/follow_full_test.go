@@ -47,3 +47,64 @@ func TestFollowUnderFaults(t *testing.T) {
 		}
 	}
 }
+
+// Repositories are renamed, archived, protected and lost, and people merge, close and rewrite, while the host fails at random:
+// each target ends as its pull request did, nothing is doubled and nobody's work is overwritten.
+func TestFollowWhileEverythingChanges(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(3) {
+		f := newFlock(t, 8, simulator.Faults{Limit: .05, Before: .1, After: .1, Cut: .05})
+		f.host.Seed(seed)
+		f.run("merge: {policy: approved}\n")
+		for range 8 {
+			f.follow()
+		}
+		for _, slug := range f.slugs {
+			f.state(slug, fleet.Proposed)
+		}
+		renamed, archived, lost, protected, rewritten, closed, merged, plain := f.slugs[0], f.slugs[1], f.slugs[2], f.slugs[3], f.slugs[4], f.slugs[5], f.slugs[6], f.slugs[7]
+		at := time.Now().Add(time.Second)
+		theirs := f.git(rewritten, "commit-tree", "-p", "main", "-m", "mine", "main^{tree}")
+		f.git(rewritten, "update-ref", "refs/heads/"+f.branch, theirs)
+		f.git(merged, "update-ref", "refs/heads/main", f.branch)
+		f.host.Look(closed, 1, func(p *simulator.Pull) { p.State = "closed" })
+		for _, slug := range f.slugs {
+			if slug != closed && slug != merged {
+				f.host.Report(slug, simulator.Check{Commit: f.head(slug), Name: "build", State: "success"})
+				f.host.Say(slug, 1, simulator.Comment{Author: "ann", MayWrite: true, At: at, Verdict: "approved"})
+			}
+		}
+		f.host.With(archived, func(r *simulator.Repo) { r.Archived = true })
+		f.host.With(protected, func(r *simulator.Repo) { r.Protected = true })
+		f.host.Remove(lost)
+		f.host.Rename(renamed, "acme/other-name")
+		for range 40 {
+			f.follow()
+		}
+		f.state(renamed, fleet.Merged)
+		f.state(merged, fleet.Merged)
+		f.state(plain, fleet.Merged)
+		f.state(closed, fleet.Closed)
+		for _, slug := range []string{archived, protected} {
+			if _, said := f.target(slug); f.state(slug, fleet.Proposed).PullNumber != 1 || strings.Count(said, "a person is asked") != 1 {
+				t.Errorf("seed %d: %s: %s", seed, slug, said)
+			}
+		}
+		if now := f.state(lost, fleet.Failed); now.Reason != fleet.CodeRepoGone {
+			t.Errorf("seed %d: the lost one failed with %s", seed, now.Reason)
+		}
+		if f.state(rewritten, fleet.Proposed); f.git(rewritten, "rev-parse", f.branch) != theirs {
+			t.Errorf("seed %d: a person's branch was overwritten", seed)
+		}
+		for _, slug := range []string{"acme/other-name", archived, protected, rewritten, closed, merged, plain} {
+			if _, all := f.host.Pulls(slug); all != 1 {
+				t.Errorf("seed %d: %s has %d pull requests", seed, slug, all)
+			}
+		}
+		for _, slug := range f.slugs {
+			if n := f.rounds(slug); n != 1 {
+				t.Errorf("seed %d: %s: %d runs of the agent", seed, slug, n)
+			}
+		}
+	}
+}

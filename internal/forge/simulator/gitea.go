@@ -113,6 +113,10 @@ func (g gitea) routes(s *server) {
 		c.json(http.StatusOK, out)
 	})
 	pull("POST /issues/{n}/comments", func(c *call, p *Pull) {
+		if c.repo.Archived {
+			c.fail(http.StatusLocked, "repository is archived")
+			return
+		}
 		var in struct{ Body string }
 		if c.read(&in) {
 			c.json(http.StatusCreated, github{}.comment(c.host.comment(p, in.Body)))
@@ -300,6 +304,10 @@ func (g gitea) merge(c *call, p *Pull) {
 		Head string `json:"head_commit_id"`
 	}
 	if !c.read(&in) {
+		return
+	}
+	if c.repo.Archived {
+		c.fail(http.StatusLocked, "repository is archived")
 		return
 	}
 	if p.dirty {

@@ -148,6 +148,13 @@ func (h *Host) Add(r Repo) *Repo {
 	return &r
 }
 
+// Seed has the host's faults fall in another way from now on.
+func (h *Host) Seed(seed uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.dice = newDice(seed, h.cfg.Faults)
+}
+
 // Rename moves a repository; the old name redirects.
 func (h *Host) Rename(from, to string) {
 	h.mu.Lock()
