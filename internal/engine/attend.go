@@ -61,6 +61,9 @@ func (e *Engine) attend(ctx context.Context, h *hold, row store.Campaign, c *spe
 	if v.f.OpenedAt.IsZero() {
 		v.f.OpenedAt = v.pull.CreatedAt
 	}
+	if v.f.ActiveAt.IsZero() {
+		v.f.ActiveAt = v.now
+	}
 	if v.pull.State != forge.StateOpen {
 		return v.rest(ctx)
 	}

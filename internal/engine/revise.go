@@ -242,6 +242,9 @@ func (e *Engine) push(ctx context.Context, h *hold, c *spec.Campaign, t fleet.Ta
 			return e.proposed(ctx, h, v.f, v.t, "the revision could not be pushed: "+err.Error())
 		}
 		if v.pull.State == forge.StateOpen {
+			if v.t.HeadCommit != got.Head {
+				v.f.Approvals = nil // they were about what stood there before
+			}
 			v.t.HeadCommit = got.Head
 			v.f.Head, v.f.Base, v.f.CI, v.f.Reruns, v.f.LookedAt, v.f.LookAgain = got.Head, t.BaseCommit, "", nil, time.Time{}, time.Time{}
 		}

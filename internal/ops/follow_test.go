@@ -343,6 +343,25 @@ func TestFollowMerges(t *testing.T) {
 	}
 }
 
+// An approval is of what stood there: a revision wants another one.
+func TestFollowRevisionWantsApproval(t *testing.T) {
+	t.Parallel()
+	f := newFlock(t, 1, simulator.Faults{})
+	f.run("merge: {policy: approved}\n")
+	slug, at := f.slugs[0], time.Now().Add(time.Second)
+	f.host.Report(slug, simulator.Check{Commit: f.head(slug), Name: "build", State: "failure", Log: "broken"})
+	f.host.Say(slug, 1, simulator.Comment{Author: "ann", MayWrite: true, At: at, Verdict: "approved"})
+	f.follow()
+	f.host.Report(slug, simulator.Check{Commit: f.head(slug), Name: "build", State: "success"})
+	f.follow()
+	if now := f.state(slug, fleet.Proposed); now.Attempts != 2 {
+		t.Fatalf("%d attempts", now.Attempts)
+	}
+	f.host.Say(slug, 1, simulator.Comment{Author: "ann", MayWrite: true, At: at.Add(time.Second), Verdict: "approved"})
+	f.follow()
+	f.state(slug, fleet.Merged)
+}
+
 // What was merged is taken back by pull requests of their own, also where the base went on; what cannot be is said.
 func TestRevert(t *testing.T) {
 	t.Parallel()
