@@ -127,7 +127,7 @@ func (e *Engine) run(ctx context.Context, campaigns []string, every time.Duratio
 		// Without this the next run would still find the worker dead, and do the same.
 		_ = e.store.Discharge(context.WithoutCancel(ctx), worker)
 	}()
-	if _, err := e.store.Reap(ctx, e.lost); err != nil {
+	if _, err := e.store.Reap(ctx, e.worker, e.lost); err != nil {
 		return nil, err
 	}
 	if err := e.pass(ctx, campaigns); err != nil && ctx.Err() == nil {
@@ -184,7 +184,7 @@ func (e *Engine) beat(ctx context.Context) error {
 		}
 		err := e.store.Beat(ctx, e.worker)
 		if err == nil {
-			_, err = e.store.Reap(ctx, e.lost)
+			_, err = e.store.Reap(ctx, e.worker, e.lost)
 		}
 		switch {
 		case err == nil || ctx.Err() != nil:

@@ -236,14 +236,14 @@ func testReap(t *testing.T, s *store.Store) {
 	}
 	var lost []int64
 	took := func(_ context.Context, _ *store.Tx, id int64) error { lost = append(lost, id); return nil }
-	names, err := s.Reap(ctx, took)
+	names, err := s.Reap(ctx, "", took)
 	if err != nil || len(names) != 1 || names[0] != dead || len(lost) != 1 || lost[0] != target.ID {
 		t.Fatalf("reaped %v, lost %v, %v", names, lost, err)
 	}
 	if ok, err := s.Lease(ctx, me, target.ID); !ok || err != nil {
 		t.Errorf("the lease is not free: %v %v", ok, err)
 	}
-	if names, err = s.Reap(ctx, took); err != nil || len(names) != 0 || len(lost) != 1 {
+	if names, err = s.Reap(ctx, "", took); err != nil || len(names) != 0 || len(lost) != 1 {
 		t.Errorf("second time: %v, %v, %v", names, lost, err)
 	}
 }

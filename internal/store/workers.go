@@ -73,8 +73,9 @@ func (s *Store) Discharge(ctx context.Context, worker string) error {
 }
 
 // Reap finds dead workers, hands their River jobs back and gives each target that they held to lost, in the transaction
-// that removes the lease. It returns the names of the dead.
-func (s *Store) Reap(ctx context.Context, lost func(ctx context.Context, tx *Tx, target int64) error) ([]string, error) {
+// that removes the lease. It returns the names of the dead. self is the worker that asks: it lives, whatever the clock does
+// between two beats.
+func (s *Store) Reap(ctx context.Context, self string, lost func(ctx context.Context, tx *Tx, target int64) error) ([]string, error) {
 	type worker struct {
 		id   string
 		beat int64
@@ -87,7 +88,7 @@ func (s *Store) Reap(ctx context.Context, lost func(ctx context.Context, tx *Tx,
 	var dead []string
 	now := s.Now()
 	for _, w := range all {
-		if now.Sub(fromMicros(w.beat)) > DeadAfter || gone(w.id) {
+		if w.id != self && (now.Sub(fromMicros(w.beat)) > DeadAfter || gone(w.id)) {
 			dead = append(dead, w.id)
 		} else {
 			alive[w.id] = true
