@@ -81,6 +81,10 @@ func fill(f *os.File, write func(io.Writer) error) error {
 // unwritten says of a file that it could not be written; nil for no error. A full disk is the machine's fault; all else is
 // the name's.
 func unwritten(name string, err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		err = path.Err // the path would be that of the file that was to take its place
+	}
 	problem := &fleet.Error{Code: fleet.CodeInvalid, Message: name + " cannot be written", Hint: "name a file that you may write", Err: err}
 	switch {
 	case err == nil:

@@ -95,6 +95,10 @@ func HoldsOwners(file string) bool {
 var ownersKind = regexp.MustCompile(`(?m)^kind:[ \t]*["']?Owners["']?[ \t]*(#.*)?\r?$`)
 
 func unreadable(path string, err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		err = at.Err // the message names the file
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return &fleet.Error{Code: fleet.CodeNotFound, Message: "there is no " + path}
 	}

@@ -84,6 +84,9 @@ func (o *Ops) facts(ctx context.Context, row store.Campaign, want factsWanted) (
 		return in, &fleet.Error{Code: fleet.CodeInternal, Message: fmt.Sprintf("the stored file of campaign %q cannot be read", row.Name), Err: err}
 	}
 	in.Campaign.Owner, in.Campaign.Description, in.Campaign.Merge = c.Metadata.Owner, c.Metadata.Description, c.Merge.Policy
+	for i := range row.Waves {
+		in.Waves = append(in.Waves, c.Rollout.Title(i))
+	}
 	in.Campaign.Approval = c.Rollout.Approval == spec.ApprovalWave || c.Rollout.Approval == spec.ApprovalTarget
 	for after := int64(0); ; {
 		page, err := o.store.Followed(ctx, row.Name, nil, after, factsPage)

@@ -102,7 +102,11 @@ func (b *builder) tallies(r *Report) {
 	}
 	r.Waves = []Wave{}
 	for _, n := range slices.Sorted(maps.Keys(waves)) {
-		r.Waves = append(r.Waves, Wave{n + 1, *waves[n]})
+		w := Wave{Number: n + 1, Opened: n < b.in.Campaign.OpenWaves, Tally: *waves[n]}
+		if n < len(b.in.Waves) {
+			w.Name = b.in.Waves[n]
+		}
+		r.Waves = append(r.Waves, w)
 	}
 	r.Reasons = []Reason{}
 	for k, n := range reasons {

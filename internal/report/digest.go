@@ -170,7 +170,7 @@ func DigestMarkdown(w io.Writer, d Digest) error {
 	m.f(" As of %s.\n\n", moment(d.At, zone))
 	m.table("Open", []string{"pull request", "component", "campaign", "open since", "checks", "asked of " + you}, len(d.Open), func(i int) []string {
 		o := d.Open[i]
-		return []string{mdPull(o), mdCode(short(o.Component)), mdCode(o.Campaign), moment(o.Since, zone) + " (" + ago(d.At, o.Since) + ")", mdText(strings.Replace(o.CI, "before", "fail without it, too", 1)), mdText(cmp.Or(o.Ask, "nothing yet"))}
+		return []string{mdPull(o), mdCode(short(o.Component)), mdCode(o.Campaign), moment(o.Since, zone) + " (" + ago(d.At, o.Since) + ")", checksCell(o.CI), mdText(cmp.Or(o.Ask, "nothing yet"))}
 	})
 	m.ahead(d)
 	if len(d.Ended) > 0 {
@@ -185,6 +185,17 @@ func DigestMarkdown(w io.Writer, d Digest) error {
 	m.about(d)
 	m.f("Closing a pull request keeps that change away from the component. `optOut: the reason` in a `.gaggle.yaml` at a repository's root keeps all campaigns away.\n")
 	return m.w.Flush()
+}
+
+// checksCell says what checks came to.
+func checksCell(ci string) string {
+	switch ci {
+	case "none":
+		return ""
+	case "before":
+		return "fail without it, too"
+	}
+	return mdText(ci)
 }
 
 func (m *markdown) ahead(d Digest) {
@@ -236,13 +247,13 @@ func (m *markdown) about(d Digest) {
 	}
 	var names []string
 	for name, what := range whats {
-		if line(what) != "" {
+		if headline(what) != "" {
 			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
 	m.table("What for", []string{"campaign", "what"}, len(names), func(i int) []string {
-		return []string{mdCode(names[i]), mdText(clip(line(whats[names[i]]), 300))}
+		return []string{mdCode(names[i]), mdText(headline(whats[names[i]]))}
 	})
 }
 

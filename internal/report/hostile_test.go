@@ -36,14 +36,19 @@ func hostile(t *rapid.T) string {
 // hostileInput is a campaign in which all text that others can write is hostile.
 func hostileInput(t *rapid.T) Input {
 	in := small()
+	in.Waves = []string{hostile(t), hostile(t)}
+	if rapid.Bool().Draw(t, "active") {
+		in.Campaign.State = fleet.CampaignActive
+	}
 	in.Campaign.Name, in.Campaign.Owner, in.Campaign.Description, in.Campaign.Why = hostile(t), hostile(t), hostile(t), hostile(t)
 	for i := range in.Targets {
 		x := &in.Targets[i]
 		x.Component, x.Repository, x.Owner, x.Path, x.Message, x.PullURL, x.Reason = hostile(t), hostile(t), hostile(t), hostile(t), hostile(t), hostile(t), fleet.Code(hostile(t))
+		x.Held = hostile(t)
 		x.Usage.Models = map[string]fleet.Tokens{hostile(t): {Input: 1}}
 	}
 	for i := range in.Pulls {
-		in.Pulls[i].CI, in.Pulls[i].Deploy = hostile(t), hostile(t)
+		in.Pulls[i].CI, in.Pulls[i].Deploy, in.Pulls[i].Asked = hostile(t), hostile(t), hostile(t)
 	}
 	return in
 }
@@ -79,6 +84,7 @@ func twins(t *rapid.T) (harmful, harmless Report) {
 	harmful, harmless = Build(in), Build(in)
 	harmful.Rows, harmless.Rows = nil, nil
 	tame(reflect.ValueOf(&harmless).Elem())
+	harmless.Campaign.Description = strings.Repeat("x\n\n", len(paragraphs(harmful.Campaign.Description)))
 	return harmful, harmless
 }
 

@@ -12,18 +12,20 @@ var pageSource string
 
 // page is what the template shows: every text is ready, none is markup.
 type page struct {
-	Name, Description, State, Why, Owner, Started, At string
-	Targets, AtRest, Share                            string
-	Bands                                             []band
-	Figures                                           []figureView
-	Chart                                             *chart
-	Waiting                                           []waitingView
-	Waves                                             []tallyView
-	Owners                                            []tallyView
-	Failures                                          []failureView
-	Reasons                                           []reasonView
-	Models                                            []modelView
-	MoreOwners, MoreWaiting, MoreWaves, MoreFailures  string
+	Name, State, Why, Owner, Started, At             string
+	None                                             bool // there is no target
+	Description                                      []string
+	Targets, AtRest, Share                           string
+	Bands                                            []band
+	Figures                                          []figureView
+	Chart                                            *chart
+	Waiting                                          []waitingView
+	Waves                                            []tallyView
+	Owners                                           []tallyView
+	Failures                                         []failureView
+	Reasons                                          []reasonView
+	Models                                           []modelView
+	MoreOwners, MoreWaiting, MoreWaves, MoreFailures string
 }
 
 type figureView struct{ Name, Value, Note string }
@@ -55,15 +57,18 @@ func HTML(w io.Writer, r Report) error {
 func view(r Report) page {
 	zone := r.At.Location()
 	v := page{
-		Name: line(r.Campaign.Name), Description: clip(line(r.Campaign.Description), 500), State: string(r.Campaign.State), Why: clip(line(r.Campaign.Why), 300),
+		Name: line(r.Campaign.Name), Description: paragraphs(r.Campaign.Description), State: string(r.Campaign.State), Why: clip(line(r.Campaign.Why), 300),
 		Owner: clip(line(r.Campaign.Owner), 100), Started: moment(r.Campaign.CreatedAt, zone), At: moment(r.At, zone),
 		Targets: plural(r.Total.Targets, "target"), AtRest: number(int64(r.Total.Targets - r.Total.Left())), Share: "0%",
-		Bands: bands(r.Total), Chart: burndown(r),
+		Bands: bands(r.Total), Chart: burndown(r), None: r.Total.Targets == 0,
 	}
 	if r.Total.Targets > 0 {
 		v.Share = percent(Ratio{r.Total.Targets - r.Total.Left(), r.Total.Targets})
 	}
 	for _, f := range figures(r) {
+		if v.None {
+			break
+		}
 		v.Figures = append(v.Figures, figureView{f.name, f.value, f.note})
 	}
 	for i, x := range r.Waiting {
@@ -78,7 +83,7 @@ func view(r Report) page {
 			v.MoreWaves = more(len(r.Waves))
 			break
 		}
-		v.Waves = append(v.Waves, tally(fmt.Sprintf("wave %d", x.Number), x.Tally))
+		v.Waves = append(v.Waves, tally("wave "+waveName(x), x.Tally))
 	}
 	for i, x := range r.Owners {
 		if i == maxRows {

@@ -9,6 +9,7 @@ import (
 // Input is everything that a report is made from. Build reads it and keeps nothing of it but Targets and Pulls, for the rows.
 type Input struct {
 	Campaign Campaign
+	Waves    []string // what people call the waves; "" for one that is its number alone, and those after the last are, too
 	Targets  []fleet.Target
 	Events   []Event // of any kind, in any order; those of targets that are not in Targets do not count
 	Attempts []fleet.Attempt

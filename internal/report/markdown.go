@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 // maxRows bounds the tables that are read by people.
@@ -15,12 +16,17 @@ func Markdown(w io.Writer, r Report) error {
 	m := &markdown{w: bufio.NewWriter(w)}
 	zone := r.At.Location()
 	m.f("# Campaign %s\n\n", mdText(r.Campaign.Name))
-	if r.Campaign.Description != "" {
-		m.f("%s\n\n", mdText(clip(line(r.Campaign.Description), 500)))
+	for _, p := range paragraphs(r.Campaign.Description) {
+		m.f("%s\n\n", mdText(p))
 	}
-	m.f("%s", mdText(string(r.Campaign.State)))
-	if r.Campaign.Why != "" {
-		m.f(": %s", mdText(clip(line(r.Campaign.Why), 300)))
+	state, why := line(string(r.Campaign.State)), clip(line(r.Campaign.Why), 300)
+	switch {
+	case why == "":
+		m.f("%s", mdText(state))
+	case strings.HasPrefix(why, state):
+		m.f("%s", mdText(why))
+	default:
+		m.f("%s: %s", mdText(state), mdText(why))
 	}
 	if r.Campaign.Owner != "" {
 		m.f(" · owned by %s", mdCode(r.Campaign.Owner))
@@ -30,6 +36,10 @@ func Markdown(w io.Writer, r Report) error {
 	}
 	m.f(" · as of %s\n\n", moment(r.At, zone))
 
+	if r.Total.Targets == 0 {
+		m.f("**It concerns no component.**\n")
+		return m.w.Flush()
+	}
 	m.f("**%d of %s at rest, %d merged.**", r.Total.Targets-r.Total.Left(), plural(r.Total.Targets, "target"), r.Total.Merged)
 	for _, s := range r.States {
 		m.f(" %s %d", s.State, s.Count)
@@ -41,7 +51,7 @@ func Markdown(w io.Writer, r Report) error {
 	m.figures(r)
 	m.waiting(r)
 	m.table("By wave", []string{"wave", "-targets", "-waiting", "-working", "-ready", "-open", "-merged", "-closed", "-failed", "-other"}, len(r.Waves), func(i int) []string {
-		return append([]string{fmt.Sprint(r.Waves[i].Number)}, tallyCells(r.Waves[i].Tally)...)
+		return append([]string{mdText(waveName(r.Waves[i]))}, tallyCells(r.Waves[i].Tally)...)
 	})
 	m.table("By owner", []string{"owner", "-targets", "-left", "-open", "-merged", "-closed", "-failed", "-oldest open", "-median to merge"}, len(r.Owners), func(i int) []string {
 		o := r.Owners[i]
@@ -57,12 +67,16 @@ func Markdown(w io.Writer, r Report) error {
 	m.failures(r)
 	const most = 20
 	n := min(len(r.Burndown), most)
+	when := func(t time.Time) string { return moment(t, zone) }
+	if n > 0 && r.At.Sub(r.Burndown[0].At) < 2*time.Hour {
+		when = func(t time.Time) string { return t.In(zone).Format("2006-01-02 15:04:05 MST") }
+	}
 	m.table("Burndown", []string{"when", "-left", "-merged"}, n, func(i int) []string {
 		p := r.Burndown[i]
 		if n == most {
 			p = r.Burndown[i*(len(r.Burndown)-1)/(most-1)] // the first, the last, and some between
 		}
-		return []string{moment(p.At, zone), number(int64(p.Left)), number(int64(p.Merged))}
+		return []string{when(p.At), number(int64(p.Left)), number(int64(p.Merged))}
 	})
 	return m.w.Flush()
 }
@@ -151,11 +165,11 @@ func figures(r Report) []figure {
 		}
 	}
 	add(true, "cost", r.Money.Total.String(), plural(r.Effort.Calls, "call")+" to models")
-	add(r.Total.Merged > 0, "cost of a merged change", r.Money.PerMerged.String(), "everything spent, over the merged ones")
+	add(r.Total.Merged > 0 && r.Money.Total > 0, "cost of a merged change", r.Money.PerMerged.String(), "everything spent, over the merged ones")
 	add(r.Money.PerAttempt > 0, "cost of an attempt", r.Money.PerAttempt.String(), "of those that were not remembered")
 	add(r.Money.Wasted > 0, "spent on nothing", r.Money.Wasted.String(), "targets that failed or were closed, and attempts that failed")
 	add(r.Effort.Attempts > 0, "attempts", number(int64(r.Effort.Attempts)), fmt.Sprintf("%s in all; %d remembered from equal ones", plural(r.Effort.Rounds, "round"), r.Effort.Remembered))
-	add(r.Total.Merged > 0 && r.Effort.Attempts > 0, "attempts behind a merged change", decimal(r.Effort.AttemptsPerMerged), decimal(r.Effort.RoundsPerMerged)+" rounds")
+	add(r.Total.Merged > 0 && r.Effort.Attempts > 0, "attempts behind a merged change", decimal(r.Effort.AttemptsPerMerged), decimal(r.Effort.RoundsPerMerged)+map[bool]string{true: " round", false: " rounds"}[r.Effort.RoundsPerMerged == 1])
 	add(r.ToMerge.Measured > 0, "time to merge", seconds(r.ToMerge.P50), "median; nine of ten within "+seconds(r.ToMerge.P90))
 	add(r.Rates.CI.Of > 0, "CI passed", percent(r.Rates.CI), of(r.Rates.CI, "pull request", "whose checks ended"))
 	add(r.Rates.Unchanged.Of > 0, "merged unchanged", percent(r.Rates.Unchanged), of(r.Rates.Unchanged, "decided pull request", ""))

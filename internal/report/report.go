@@ -80,7 +80,9 @@ type Point struct {
 
 // Wave is how one wave stands.
 type Wave struct {
-	Number int `json:"number"` // as people count them: the first is 1
+	Number int    `json:"number"`         // as people count them: the first is 1
+	Name   string `json:"name,omitempty"` // what they call it
+	Opened bool   `json:"opened"`
 	Tally
 }
 

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,7 +26,8 @@ func small() Input {
 	in := Input{
 		Campaign: Campaign{Name: "ioutil-to-io", Owner: "group:default/platform", Description: "Replace <b>io/ioutil</b>\nby io & os", State: fleet.CampaignPaused,
 			Why: "the gate of wave 1 cannot be reached any more", OpenWaves: 2, CreatedAt: at(0)},
-		Now: noon,
+		Waves: []string{"", "canary & co"},
+		Now:   noon,
 	}
 	in.Targets = make([]fleet.Target, 0, 16) // target returns pointers into it
 	target := func(name, owner string, wave int, reason fleet.Code, message string, steps ...fleet.State) *fleet.Target {
@@ -111,6 +113,25 @@ func TestNothingYet(t *testing.T) {
 		data, err := json.Marshal(r)
 		if err != nil || bytes.Contains(data, []byte("null")) {
 			t.Errorf("%s, %v", data, err)
+		}
+	}
+}
+
+// TestEmptyCampaign says that there is nothing, and shows no figures of it.
+func TestEmptyCampaign(t *testing.T) {
+	r := Build(Input{Now: noon, Campaign: Campaign{Name: "c", State: fleet.CampaignCanceled, Why: "canceled by ann", CreatedAt: noon.Add(-time.Hour)}})
+	for format, not := range map[Format][]string{FormatMarkdown: {"cost", "Burndown", "canceled: canceled"}, FormatHTML: {"0 left", `class="tile"`}} {
+		var b strings.Builder
+		if err := Write(&b, r, format); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(b.String(), "It concerns no component.") || !strings.Contains(b.String(), "canceled by ann") {
+			t.Errorf("%s says nothing:\n%s", format, b.String())
+		}
+		for _, s := range not {
+			if strings.Contains(b.String(), s) {
+				t.Errorf("%s says %q", format, s)
+			}
 		}
 	}
 }

@@ -52,6 +52,9 @@ func (b *builder) waiting(r *Report) {
 
 // waitsFor says who can bring a target on, and how; what is "" for one that nothing is to be done about.
 func (b *builder) waitsFor(t *fleet.Target, l *life) (who, what string) {
+	if b.in.Campaign.State == fleet.CampaignCanceled {
+		return "", ""
+	}
 	author := orNobody(b.in.Campaign.Owner)
 	paused := b.in.Campaign.State == fleet.CampaignPaused
 	switch t.State {

@@ -31,6 +31,7 @@ func TestWaitsFor(t *testing.T) {
 		"failed before":      {target: fleet.Target{State: fleet.Proposed}, pull: PullFacts{CI: "before", Approved: true}, set: merges, who: owner, what: "merge what is approved"},
 		"handed over":        {target: fleet.Target{State: fleet.Proposed}, pull: PullFacts{CI: "failed", Asked: "ci: its checks fail"}, who: owner, what: "take over: its checks fail"},
 		"somebody's":         {target: fleet.Target{State: fleet.Proposed}, pull: PullFacts{CI: "failed", Touched: true}, who: owner, what: "finish what a person pushed to it"},
+		"canceled":           {target: fleet.Target{State: fleet.Failed}, set: func(c *Campaign) { c.State = fleet.CampaignCanceled }},
 		"left alone":         {target: fleet.Target{State: fleet.Proposed}, pull: PullFacts{HandsOff: "ann"}, who: owner, what: "go on without Gaggle, as a person asked"},
 	} {
 		campaign := Campaign{Owner: author, State: fleet.CampaignActive, OpenWaves: 1}
@@ -39,6 +40,12 @@ func TestWaitsFor(t *testing.T) {
 		}
 		c.target.Owner = owner
 		r := Build(Input{Campaign: campaign, Targets: []fleet.Target{c.target}, Pulls: []PullFacts{c.pull}, Now: noon})
+		if c.what == "" {
+			if len(r.Waiting) != 0 {
+				t.Errorf("%s: %+v", name, r.Waiting)
+			}
+			continue
+		}
 		if len(r.Waiting) != 1 || r.Waiting[0].Who != c.who || r.Waiting[0].What != c.what {
 			t.Errorf("%s: %+v", name, r.Waiting)
 		}

@@ -121,6 +121,38 @@ func line(s string) string {
 	return strings.Join(strings.Fields(s), " ")
 }
 
+// paragraphs are the first of a longer text, a line each.
+func paragraphs(s string) []string {
+	const most = 3
+	var list []string
+	for p := range strings.SplitSeq(strings.ReplaceAll(s, "\r\n", "\n"), "\n\n") {
+		if p = clip(line(p), 500); p != "" && len(list) < most {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// headline is the first paragraph of a longer text.
+func headline(s string) string {
+	if all := paragraphs(s); len(all) > 0 {
+		return clip(all[0], 300)
+	}
+	return ""
+}
+
+// waveName is what a wave is called, with whether it is open where it is not.
+func waveName(w Wave) string {
+	s := fmt.Sprint(w.Number)
+	if name := clip(line(w.Name), 60); name != "" {
+		s += " " + name
+	}
+	if !w.Opened {
+		s += " (not open)"
+	}
+	return s
+}
+
 // clip shortens a line to so many characters.
 func clip(s string, most int) string {
 	if utf8.RuneCountInString(s) <= most {
