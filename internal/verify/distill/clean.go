@@ -28,7 +28,33 @@ func lines(text []byte) (all []string, dropped int64) {
 		}
 		all = append(all, printable(raw))
 	}
-	return all, dropped
+	return unstamped(all), dropped
+}
+
+// stamped is what code hosts put before each line of a job's log: the time, and on GitLab the stream.
+var stamped = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z(?: [0-9a-f]{2}[OE][+ ]?| |$)`)
+
+// unstamped takes the stamps off the lines of a log in which nearly every line has one; a few are the program's own.
+func unstamped(all []string) []string {
+	said, with := 0, 0
+	for _, line := range all {
+		if line == "" {
+			continue
+		}
+		said++
+		if stamped.MatchString(line) {
+			with++
+		} else if said > 20 && with*2 < said {
+			return all
+		}
+	}
+	if with*10 < said*9 || said == 0 {
+		return all
+	}
+	for i, line := range all {
+		all[i] = stamped.ReplaceAllString(line, "")
+	}
+	return all
 }
 
 // middleOut leaves the first and the last half of maxLines.
