@@ -150,7 +150,7 @@ func (a *App) root() *cobra.Command {
 	flags.StringVar(&a.database, "database", "", "a postgres:// URL instead of the SQLite file in the data folder; GAGGLE_DATABASE keeps a password off the command line")
 	flags.BoolVar(&a.json, "json", false, "answer in JSON")
 	flags.BoolVar(&a.noSandbox, "dangerously-without-sandbox", false, "run agents and verifiers with NO isolation at all")
-	root.AddCommand(a.fleetCommand(), a.validateCommand(), a.schemaCommand(), a.planCommand(), a.runCommand(), a.followCommand(), a.revertCommand(), a.statusCommand(), a.reportCommand(), a.digestCommand(), a.showCommand(), a.eventsCommand(),
+	root.AddCommand(a.fleetCommand(), a.validateCommand(), a.schemaCommand(), a.planCommand(), a.runCommand(), a.sweepCommand(), a.followCommand(), a.revertCommand(), a.statusCommand(), a.reportCommand(), a.digestCommand(), a.showCommand(), a.eventsCommand(),
 		a.diffCommand(), a.logsCommand(), a.transcriptCommand(), a.provenanceCommand(), a.prCommand(), a.verifyCommand(), a.judgeCommand(), a.doctorCommand(), a.insideCommand())
 	root.AddCommand(a.controlCommands()...)
 	if a.Demo != nil {

@@ -1,6 +1,10 @@
 package ops
 
-import "strings"
+import (
+	"context"
+	"strings"
+	"time"
+)
 
 // Holding is the credential that git is given for a clone URL, by its variable in lower case; "" for none.
 func (f Forges) Holding(clone string) string {
@@ -10,3 +14,6 @@ func (f Forges) Holding(clone string) string {
 
 // Redacted is a text without the secrets that are known by now.
 func (o *Ops) Redacted(text string) string { return o.redact.String(text) }
+
+// SetPause has a sweep wait in another way.
+func (o *Ops) SetPause(pause func(ctx context.Context, d time.Duration) error) { o.pause = pause }

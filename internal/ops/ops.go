@@ -66,6 +66,7 @@ type Ops struct {
 	owners  *ownersFile
 	publish *publish.Publisher
 	person  func(ctx context.Context, url string) (user, secret string, err error) // the person's own credentials for git
+	pause   func(ctx context.Context, d time.Duration) error                       // waits between two looks at something outside
 	drivers struct {
 		sync.Mutex
 		byURL map[string]forge.Forge
@@ -97,7 +98,7 @@ func Open(ctx context.Context, cfg Config) (*Ops, error) {
 	if cfg.Database == "" {
 		cfg.Database = filepath.Join(data, databaseFile)
 	}
-	o := &Ops{cfg: cfg, redact: redact.New(append(cfg.Models.secrets(), cfg.Forges.secrets(ctx)...)...)}
+	o := &Ops{cfg: cfg, pause: pause, redact: redact.New(append(cfg.Models.secrets(), cfg.Forges.secrets(ctx)...)...)}
 	o.cfg.Forges = cfg.Forges.taught(o.redact)
 	if o.git, err = git.Open(git.Config{Dir: filepath.Join(data, "mirrors"), AllowFile: true, Credentials: o.gitCredential}); err != nil {
 		return nil, unwritable(data, err)

@@ -66,11 +66,16 @@ func Branch(campaign string, c fleet.Component, alone bool) string {
 	if alone && c.Path == "." {
 		return "gaggle/" + campaign
 	}
+	return "gaggle/" + campaign + "/" + branchName(c)
+}
+
+// branchName is a component's part of a branch.
+func branchName(c fleet.Component) string {
 	name := c.Name
 	if c.Namespace != "" && c.Namespace != "default" {
 		name = c.Namespace + "." + c.Name
 	}
-	return "gaggle/" + campaign + "/" + git.Escape(name)
+	return git.Escape(name)
 }
 
 // Publish pushes the diff and opens the pull request, or finds them.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strings"
 
 	"gaggle/internal/fleet"
 )
@@ -51,6 +52,26 @@ func (s *Store) Memo(ctx context.Context, key string) (value string, ok bool, er
 // Remember stores a result under the key, replacing what was there.
 func (tx *Tx) Remember(ctx context.Context, key, value string) error {
 	_, err := tx.exec(ctx, "INSERT INTO memos (key, value, made_at) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value, made_at = excluded.made_at", key, value, micros(tx.store.Now()))
+	return err
+}
+
+// Memos lists the remembered results whose keys begin with the prefix.
+func (s *Store) Memos(ctx context.Context, prefix string) (map[string]string, error) {
+	type memo struct{ key, value string }
+	like := strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(prefix) + "%"
+	list, err := collect(ctx, s.reader, func(r rows) (m memo, err error) { err = r.Scan(&m.key, &m.value); return m, err }, `SELECT key, value FROM memos WHERE key LIKE ? ESCAPE '\'`, like)
+	all := make(map[string]string, len(list))
+	for _, m := range list {
+		if strings.HasPrefix(m.key, prefix) { // SQLite's LIKE knows no case
+			all[m.key] = m.value
+		}
+	}
+	return all, err
+}
+
+// Forget removes a remembered result; one that is not there is fine.
+func (tx *Tx) Forget(ctx context.Context, key string) error {
+	_, err := tx.exec(ctx, "DELETE FROM memos WHERE key = ?", key)
 	return err
 }
 

@@ -76,23 +76,9 @@ func (s *Store) Discharge(ctx context.Context, worker string) error {
 // that removes the lease. It returns the names of the dead. self is the worker that asks: it lives, whatever the clock does
 // between two beats.
 func (s *Store) Reap(ctx context.Context, self string, lost func(ctx context.Context, tx *Tx, target int64) error) ([]string, error) {
-	type worker struct {
-		id   string
-		beat int64
-	}
-	all, err := collect(ctx, s.reader, func(r rows) (w worker, err error) { err = r.Scan(&w.id, &w.beat); return w, err }, "SELECT id, beat_at FROM workers")
+	alive, dead, err := s.census(ctx, self)
 	if err != nil {
 		return nil, err
-	}
-	alive := map[string]bool{}
-	var dead []string
-	now := s.Now()
-	for _, w := range all {
-		if w.id != self && (now.Sub(fromMicros(w.beat)) > DeadAfter || gone(w.id)) {
-			dead = append(dead, w.id)
-		} else {
-			alive[w.id] = true
-		}
 	}
 	for _, id := range dead {
 		if err := s.bury(ctx, id, lost); err != nil {
@@ -113,6 +99,34 @@ func (s *Store) Reap(ctx context.Context, self string, lost func(ctx context.Con
 		}
 		return nil
 	})
+}
+
+// Alive lists the workers that live, as far as can be told; self is the one that asks.
+func (s *Store) Alive(ctx context.Context, self string) (map[string]bool, error) {
+	alive, _, err := s.census(ctx, self)
+	return alive, err
+}
+
+// census tells the living from the dead.
+func (s *Store) census(ctx context.Context, self string) (alive map[string]bool, dead []string, err error) {
+	type worker struct {
+		id   string
+		beat int64
+	}
+	all, err := collect(ctx, s.reader, func(r rows) (w worker, err error) { err = r.Scan(&w.id, &w.beat); return w, err }, "SELECT id, beat_at FROM workers")
+	if err != nil {
+		return nil, nil, err
+	}
+	alive = map[string]bool{}
+	now := s.Now()
+	for _, w := range all {
+		if w.id != self && (now.Sub(fromMicros(w.beat)) > DeadAfter || gone(w.id)) {
+			dead = append(dead, w.id)
+		} else {
+			alive[w.id] = true
+		}
+	}
+	return alive, dead, nil
 }
 
 func (s *Store) bury(ctx context.Context, worker string, lost func(context.Context, *Tx, int64) error) error {
