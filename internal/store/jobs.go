@@ -44,6 +44,10 @@ func queueName(campaign string, lane Lane) string {
 	return string(lane) + "_" + hex.EncodeToString(sum[:8])
 }
 
+// pollEvery is how often a queue that has run dry is asked for jobs. A busy one is asked as soon as a place is free, so this
+// is what a step may wait for when nothing else goes on, against what asking costs while agents and forges take their time.
+const pollEvery = 50 * time.Millisecond
+
 // ErrSnooze is returned by a handler that wants its job again later.
 type ErrSnooze struct{ For time.Duration }
 
@@ -136,7 +140,7 @@ func (r *riverJobs[TTx]) work(ctx context.Context, _ func() time.Time, cfg WorkC
 		Workers:           workers,
 		JobTimeout:        -1,
 		FetchCooldown:     2 * time.Millisecond,
-		FetchPollInterval: 10 * time.Millisecond,
+		FetchPollInterval: pollEvery,
 		// Finished jobs say nothing that events do not; kept short, the table stays small.
 		CompletedJobRetentionPeriod: time.Minute,
 	})
