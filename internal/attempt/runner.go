@@ -41,7 +41,7 @@ type Config struct {
 	Registries func(ctx context.Context) []string
 	// WorkDir holds one folder an attempt, removed when it ends.
 	WorkDir string
-	// MaxAge is how old the last look at a repository may be. Defaults to one minute.
+	// MaxAge is how old the last look at a repository may be. Defaults to five minutes.
 	MaxAge time.Duration
 	// Limits bound each sandbox; the campaign's memory and time are stricter or looser.
 	Limits sandbox.Limits
@@ -69,7 +69,7 @@ type Runner struct {
 // New makes a Runner.
 func New(cfg Config) *Runner {
 	if cfg.MaxAge <= 0 {
-		cfg.MaxAge = time.Minute
+		cfg.MaxAge = 5 * time.Minute
 	}
 	return &Runner{cfg: cfg, versions: map[string]string{}, bases: map[string]*sync.Mutex{}}
 }

@@ -145,6 +145,10 @@ func (o *Ops) discover(ctx context.Context, sources []string, strict bool) (all 
 	return all, sourceOf, problems, nil
 }
 
+// refreshAge is how old the last look at a remote may be when a plan or an attempt needs it: a run over many takes minutes,
+// and asking each again would cost more than its plan. gaggle fleet sync asks whatever the age.
+const refreshAge = 5 * time.Minute
+
 // Refresh looks at every repository of the fleet again. A remote that was asked within the last minute is not asked again;
 // one on this machine always is, because that costs a few file reads.
 func (o *Ops) Refresh(ctx context.Context) error {
@@ -160,7 +164,7 @@ func (o *Ops) Refresh(ctx context.Context) error {
 	}
 	slices.SortFunc(repos, func(a, b fleet.Repository) int { return strings.Compare(a.Name, b.Name) })
 	sources := slices.Compact(slices.Sorted(maps.Values(sourceOf)))
-	return o.sync(ctx, repos, sourceOf, known, o.heads(ctx, sources), time.Minute, &SyncOutput{})
+	return o.sync(ctx, repos, sourceOf, known, o.heads(ctx, sources), refreshAge, &SyncOutput{})
 }
 
 func (o *Ops) sources(ctx context.Context) ([]string, error) {
