@@ -149,7 +149,7 @@ func (o *Ops) discover(ctx context.Context, sources []string, strict bool) (all 
 // and asking each again would cost more than its plan. gaggle fleet sync asks whatever the age.
 const refreshAge = 5 * time.Minute
 
-// Refresh looks at every repository of the fleet again. A remote that was asked within the last minute is not asked again;
+// Refresh looks at every repository of the fleet again. A remote that was asked within refreshAge is not asked again;
 // one on this machine always is, because that costs a few file reads.
 func (o *Ops) Refresh(ctx context.Context) error {
 	known, err := o.known(ctx)
