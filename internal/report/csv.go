@@ -13,7 +13,7 @@ import (
 func CSV(w io.Writer, r Report) error {
 	out := csv.NewWriter(w)
 	if err := out.Write([]string{"campaign", "component", "owner", "repository", "path", "wave", "state", "reason", "message", "since", "attempts", "cost_usd",
-		"files", "lines_added", "lines_deleted", "pull_request", "opened", "merged", "ci", "deploy", "reverted", "touched"}); err != nil {
+		"files", "lines_added", "lines_deleted", "pull_request", "opened", "merged", "ci", "deploy", "reverted", "touched", "waits"}); err != nil {
 		return err
 	}
 	for _, t := range r.Rows {
@@ -21,7 +21,7 @@ func CSV(w io.Writer, r Report) error {
 			cell(r.Campaign.Name), cell(t.Component), cell(t.Owner), cell(t.Repository), cell(t.Path), strconv.Itoa(t.Wave + 1), cell(string(t.State)), cell(string(t.Reason)), cell(t.Message),
 			stamp(t.Since), strconv.Itoa(t.Attempts), strconv.FormatFloat(float64(t.Usage.Cost)/1e6, 'f', 6, 64),
 			strconv.Itoa(t.Stat.Files), strconv.Itoa(t.Stat.Added), strconv.Itoa(t.Stat.Deleted), cell(t.PullURL), stamp(t.OpenedAt), stamp(t.MergedAt), cell(t.CI), cell(t.Deploy),
-			strconv.FormatBool(t.Reverted), strconv.FormatBool(t.Touched),
+			strconv.FormatBool(t.Reverted), strconv.FormatBool(t.Touched), cell(t.Held),
 		}); err != nil {
 			return err
 		}

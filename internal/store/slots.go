@@ -37,21 +37,28 @@ func (tx *Tx) TakeSlot(ctx context.Context, t fleet.Target, limits SlotLimits) (
 			if err != nil {
 				return "", err
 			}
+			if open >= int64(l.most) {
+				return fmt.Sprintf("%s has %s, the limit is %d", l.who, pulls(open, "open"), l.most), nil
+			}
 			first, _, err := one(ctx, tx, scanInt, "SELECT COUNT(*) FROM targets t JOIN campaigns c ON c.name = t.campaign WHERE t.held <> '' AND t.id <> ? AND c.state = 'active' AND t."+l.column+
 				" = ? AND c.priority > (SELECT priority FROM campaigns WHERE name = ?)", t.ID, l.value, t.Campaign)
 			if err != nil {
 				return "", err
 			}
-			switch {
-			case open >= int64(l.most):
-				return fmt.Sprintf("%s has %d open pull requests, the limit is %d", l.who, open, l.most), nil
-			case open+first >= int64(l.most):
-				return fmt.Sprintf("%s has room for %d more pull requests, and campaigns of a higher priority wait with %d", l.who, int64(l.most)-open, first), nil
+			if open+first >= int64(l.most) {
+				return fmt.Sprintf("%s has room for %s, and campaigns of a higher priority wait with %d", l.who, pulls(int64(l.most)-open, "more"), first), nil
 			}
 		}
 	}
 	_, err = tx.exec(ctx, "UPDATE targets SET slot = 1, held = '' WHERE id = ?", t.ID)
 	return "", err
+}
+
+func pulls(n int64, which string) string {
+	if n == 1 {
+		return "1 " + which + " pull request"
+	}
+	return fmt.Sprintf("%d %s pull requests", n, which)
 }
 
 // Hold notes why a ready target waits, and returns whether that is news.

@@ -112,7 +112,7 @@ func testSlots(t *testing.T, s *store.Store) {
 			other = target
 		}
 	}
-	if why := take(other, limits); why != "group:default/o0 has room for 1 more pull requests, and campaigns of a higher priority wait with 1" {
+	if why := take(other, limits); why != "group:default/o0 has room for 1 more pull request, and campaigns of a higher priority wait with 1" {
 		t.Error(why)
 	}
 	if why := take(urgent, limits); why != "" {
