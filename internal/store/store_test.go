@@ -234,6 +234,9 @@ func testReap(t *testing.T, s *store.Store) {
 	if ok, err := s.Lease(ctx, dead, target.ID); !ok || err != nil {
 		t.Fatalf("lease %v %v", ok, err)
 	}
+	if alive, err := s.Alive(ctx, me); err != nil || !alive[me] || alive[dead] {
+		t.Errorf("alive %v, %v", alive, err)
+	}
 	var lost []int64
 	took := func(_ context.Context, _ *store.Tx, id int64) error { lost = append(lost, id); return nil }
 	names, err := s.Reap(ctx, "", took)
@@ -350,6 +353,26 @@ func testRecords(t *testing.T, s *store.Store) {
 	}
 	if _, ok, err := s.Memo(ctx, "none"); ok || err != nil {
 		t.Errorf("missing memo %v %v", ok, err)
+	}
+	// Prefixes are literal, also where they look like patterns.
+	err = s.Tx(ctx, func(tx *store.Tx) error {
+		for _, key := range []string{"a_b/1", "a_b/2", "A_B/3", "axb/4", `a%\5`} {
+			if err := tx.Remember(ctx, key, key); err != nil {
+				return err
+			}
+		}
+		return tx.Forget(ctx, "a_b/2")
+	})
+	if err == nil {
+		err = s.Tx(ctx, func(tx *store.Tx) error { return tx.Forget(ctx, "none") })
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for prefix, want := range map[string]string{"a_b/": "a_b/1", `a%\`: `a%\5`, "axb": "axb/4"} {
+		if got, err := s.Memos(ctx, prefix); err != nil || len(got) != 1 || got[want] != want {
+			t.Errorf("memos of %s: %v, %v", prefix, got, err)
+		}
 	}
 }
 

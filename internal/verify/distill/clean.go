@@ -42,7 +42,7 @@ func unstamped(all []string) []string {
 			continue
 		}
 		said++
-		if stamped.MatchString(line) {
+		if len(line) > 19 && line[4] == '-' && line[10] == 'T' && stamped.MatchString(line) {
 			with++
 		} else if said > 20 && with*2 < said {
 			return all
