@@ -170,20 +170,21 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		}
 		started := sandbox.StartTime(cmd.Process.Pid)
 		cmd.Process.Kill()
-		for _, fd := range marked(sandbox.Tag(cmd.Process.Pid, started)) {
-			for {
-				n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 30_000)
-				if err == unix.EINTR {
-					continue
+		dies := func() {
+			for _, fd := range marked(sandbox.Tag(cmd.Process.Pid, started)) {
+				n, err := 0, error(unix.EINTR)
+				for err == unix.EINTR {
+					n, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 30_000)
 				}
 				if n == 0 {
 					t.Error("a half made sandbox lives on")
 				}
-				break
+				unix.Close(fd)
 			}
-			unix.Close(fd)
 		}
+		dies()
 		cmd.Wait()
+		dies() // what was being made while the first ones were looked for
 		if left := marked(sandbox.Tag(cmd.Process.Pid, started)); len(left) > 0 {
 			t.Errorf("%d processes live on", len(left))
 		}
