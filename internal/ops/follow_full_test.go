@@ -16,7 +16,7 @@ func TestFollowUnderFaults(t *testing.T) {
 	t.Parallel()
 	f := newFlock(t, 4, simulator.Faults{Limit: .05, Before: .1, After: .1, Cut: .05})
 	f.run("merge: {policy: approved}\n")
-	for range 8 {
+	for range 25 {
 		f.follow()
 	}
 	at := time.Now().Add(time.Second)
@@ -24,7 +24,7 @@ func TestFollowUnderFaults(t *testing.T) {
 		f.state(slug, fleet.Proposed)
 		f.host.Say(slug, 1, simulator.Comment{Author: "ann", Body: "Please say why.", MayWrite: true, At: at})
 	}
-	for range 8 {
+	for range 25 {
 		f.follow()
 	}
 	for _, slug := range f.slugs {
@@ -37,7 +37,7 @@ func TestFollowUnderFaults(t *testing.T) {
 		f.host.Report(slug, simulator.Check{Commit: f.head(slug), Name: "build", State: "success"})
 		f.host.Say(slug, 1, simulator.Comment{Author: "ann", MayWrite: true, At: at.Add(time.Minute), Verdict: "approved"})
 	}
-	for range 8 {
+	for range 25 {
 		f.follow()
 	}
 	for _, slug := range f.slugs {
@@ -56,7 +56,7 @@ func TestFollowWhileEverythingChanges(t *testing.T) {
 		f := newFlock(t, 8, simulator.Faults{Limit: .05, Before: .1, After: .1, Cut: .05})
 		f.host.Seed(seed)
 		f.run("merge: {policy: approved}\n")
-		for range 8 {
+		for range 25 {
 			f.follow()
 		}
 		for _, slug := range f.slugs {
