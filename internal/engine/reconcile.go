@@ -162,6 +162,16 @@ func (h *hold) end(ctx context.Context, do func(ctx context.Context, tx *store.T
 	return err
 }
 
+// endAttempt is end for a step that made an attempt. When a person moved the target meanwhile, what the attempt did is kept, and the
+// target is left alone.
+func (h *hold) endAttempt(ctx context.Context, a *fleet.Attempt, do func(ctx context.Context, tx *store.Tx) error) error {
+	err := h.end(ctx, do)
+	if err != nil && fleet.CodeOf(err) == fleet.CodeConflict {
+		return h.end(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.SaveAttempt(ctx, a) })
+	}
+	return err
+}
+
 // release gives back what no end gave back. When it fails the lease stays until this worker is discharged.
 func (h *hold) release(ctx context.Context) {
 	if h.held {
@@ -189,7 +199,7 @@ func (e *Engine) record(ctx context.Context, id int64, do func(ctx context.Conte
 
 // change runs one attempt from start to end.
 func (e *Engine) change(ctx context.Context, h *hold, row store.Campaign, c *spec.Campaign, t fleet.Target) error {
-	order, err := e.order(ctx, row, c, t)
+	order, err := e.order(ctx, c, t)
 	if fleet.CodeOf(err) == fleet.CodeNotFound && err != nil {
 		return e.store.Tx(ctx, func(tx *store.Tx) error {
 			return tx.Move(ctx, &t, store.Move{To: fleet.Skipped, Actor: e.cfg.Actor, Reason: fleet.CodeRepoGone, Message: "it is no longer in the fleet"})
@@ -227,7 +237,7 @@ func (e *Engine) reverse(ctx context.Context, order *attempt.Order, c *spec.Camp
 }
 
 // order is what an attempt at a target is told, but for the target and the attempt themselves.
-func (e *Engine) order(ctx context.Context, _ store.Campaign, c *spec.Campaign, t fleet.Target) (attempt.Order, error) {
+func (e *Engine) order(ctx context.Context, c *spec.Campaign, t fleet.Target) (attempt.Order, error) {
 	order := attempt.Order{Campaign: c, Memory: memory{e.store}}
 	repo, err := e.store.Repository(ctx, t.Repository)
 	if err == nil {
@@ -334,17 +344,12 @@ func (e *Engine) settle(ctx context.Context, h *hold, t fleet.Target, a fleet.At
 		move.Next = &store.Job{Lane: store.LaneSteps}
 	}
 	t.BaseCommit, t.BaseTree, t.ResultTree, t.Stat = out.Base.Commit, out.Base.Tree, out.Tree, out.Stat
-	err := h.end(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
+	return h.endAttempt(ctx, &a, func(ctx context.Context, tx *store.Tx) (err error) {
 		if t.DiffKey, err = e.keep(ctx, tx, &a, out, failure); err != nil {
 			return err
 		}
 		return tx.Move(ctx, &t, move)
 	})
-	if fleet.CodeOf(err) == fleet.CodeConflict && err != nil {
-		// A person moved the target while the attempt ran (cancel): keep what the attempt did, leave the target alone.
-		return h.end(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.SaveAttempt(ctx, &a) })
-	}
-	return err
 }
 
 // retryAfter is how long a fault that passes is given to pass.
@@ -376,7 +381,7 @@ func (e *Engine) propose(ctx context.Context, h *hold, row store.Campaign, c *sp
 			return tx.Move(ctx, &t, store.Move{To: fleet.Failed, Actor: e.cfg.Actor, Reason: fleet.CodeOf(err), Message: err.Error()})
 		})
 	}
-	order, err := e.order(ctx, row, c, t)
+	order, err := e.order(ctx, c, t)
 	if fleet.CodeOf(err) == fleet.CodeNotFound && err != nil {
 		return fail(err)
 	}

@@ -92,7 +92,7 @@ func (e *Engine) revise(ctx context.Context, h *hold, row store.Campaign, c *spe
 	if err != nil {
 		return err
 	}
-	order, err := e.order(ctx, row, c, t)
+	order, err := e.order(ctx, c, t)
 	if err != nil {
 		return err
 	}
@@ -140,47 +140,35 @@ func (e *Engine) settleRevision(ctx context.Context, h *hold, t fleet.Target, f 
 	if n := len(a.Rounds); n > 0 {
 		task.Summary = agent.Printable(a.Rounds[n-1].Summary, 2000)
 	}
-	end := func(do func(context.Context, *store.Tx) error) error {
-		err := h.end(ctx, do)
-		if fleet.CodeOf(err) == fleet.CodeConflict && err != nil {
-			// A person ended the target while the attempt ran: keep what the attempt did, leave the target alone.
-			return h.end(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.SaveAttempt(ctx, &a) })
-		}
-		return err
-	}
-	again := func(lane store.Lane, after time.Duration) error {
-		return end(func(ctx context.Context, tx *store.Tx) error {
+	again := func(after time.Duration) error {
+		return h.endAttempt(ctx, &a, func(ctx context.Context, tx *store.Tx) error {
 			if _, err := e.keep(ctx, tx, &a, out, failure); err != nil {
 				return err
 			}
-			return errors.Join(tx.SaveFollow(ctx, f), tx.Save(ctx, &t), tx.Wake(ctx, store.Job{Target: t.ID, Campaign: t.Campaign, Lane: lane, After: after}))
+			return errors.Join(tx.SaveFollow(ctx, f), tx.Save(ctx, &t), tx.Wake(ctx, store.Job{Target: t.ID, Campaign: t.Campaign, Lane: store.LaneAttempts, After: after}))
 		})
 	}
 	switch {
 	case a.State == "lost":
-		return again(store.LaneAttempts, 0)
+		return again(0)
 	case next == fleet.Failed && policy.MayRetry(a.Reason, t.Attempts, c.Limits.Attempts+f.Revisions):
-		return again(store.LaneAttempts, retryAfter(t.Attempts))
+		return again(retryAfter(t.Attempts))
 	}
-	task.Push = true
-	f.Tried = append(f.Tried, tried(*task, next, a))
 	changed := next == fleet.Ready && (out.Tree != t.ResultTree || out.Base.Commit != t.BaseCommit)
+	task.Push, task.Unchanged = true, !changed
+	f.Tried = append(f.Tried, tried(*task, next, a))
 	switch {
 	case changed:
 		t.BaseCommit, t.BaseTree, t.ResultTree, t.Stat = out.Base.Commit, out.Base.Tree, out.Tree, out.Stat
 	case next == fleet.Ready:
 		task.Summary = orWord(task.Summary, "Nothing was changed.")
 		f.Asked = map[string]string{fleet.ReviseCI: "ci: another try changed nothing"}[task.Kind]
-		next = fleet.Unchanged
 	case next == fleet.Unchanged && task.Kind == fleet.ReviseBase:
 		f.Asked = "base: the base seems to hold the change already"
 	default:
 		f.Asked = task.Kind + ": " + orWord(a.Message, "the attempt changed nothing")
 	}
-	if !changed {
-		task.Summary = "unchanged: " + task.Summary
-	}
-	return end(func(ctx context.Context, tx *store.Tx) error {
+	return h.endAttempt(ctx, &a, func(ctx context.Context, tx *store.Tx) error {
 		key, err := e.keep(ctx, tx, &a, out, failure)
 		if err != nil {
 			return err
@@ -212,7 +200,7 @@ func (e *Engine) push(ctx context.Context, h *hold, c *spec.Campaign, t fleet.Ta
 	if v.host, err = e.cfg.Forge(v.repo.Forge); err != nil {
 		return err
 	}
-	summary, unchanged := strings.CutPrefix(f.Task.Summary, "unchanged: ")
+	summary, unchanged := f.Task.Summary, f.Task.Unchanged
 	if unchanged {
 		if v.pull, err = v.host.Get(ctx, v.repo, t.PullNumber); err != nil {
 			return err
@@ -246,7 +234,7 @@ func (e *Engine) push(ctx context.Context, h *hold, c *spec.Campaign, t fleet.Ta
 				v.f.Approvals = nil // they were about what stood there before
 			}
 			v.t.HeadCommit = got.Head
-			v.f.Head, v.f.Base, v.f.CI, v.f.Reruns, v.f.LookedAt, v.f.LookAgain = got.Head, t.BaseCommit, "", nil, time.Time{}, time.Time{}
+			v.f.Head, v.f.Base, v.f.CI, v.f.Reruns, v.f.LookedAt = got.Head, t.BaseCommit, "", nil, time.Time{}
 		}
 		if err := e.record(ctx, t.ID, func(ctx context.Context, tx *store.Tx) error {
 			return keepProvenance(ctx, tx, p.Attempt, got.Provenance)
@@ -307,8 +295,9 @@ func (v *visit) answer(ctx context.Context, summary string, unchanged bool) erro
 	return v.comment(ctx, key, strings.TrimSpace(b.String()))
 }
 
-// proposed ends a revision: the pull request is as it should be, or is left as it was.
+// proposed ends a revision: the pull request is as it should be, or is left as it was. No pass has looked at it meanwhile.
 func (e *Engine) proposed(ctx context.Context, h *hold, f fleet.Follow, t fleet.Target, why string) error {
+	f.LookAgain = time.Time{}
 	return h.end(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if err := tx.SaveFollow(ctx, f); err != nil {
 			return err

@@ -44,6 +44,8 @@ type Revision struct {
 	Replies  []Said `json:"replies,omitempty"`  // remarks that get an answer
 	Push     bool   `json:"push,omitempty"`     // the attempt is done, and its diff waits to be pushed
 	Summary  string `json:"summary,omitempty"`  // what the agent says it did
+
+	Unchanged bool `json:"unchanged,omitempty"` // the attempt led to nothing that could be pushed
 }
 
 // Said is a remark that gets an answer.
