@@ -63,7 +63,7 @@ type Engine struct {
 	store   *store.Store
 	worker  string
 	mu      sync.Mutex
-	loaded  map[string]loaded // by campaign
+	loaded  map[string]*loaded // by campaign
 	budgets map[string]*gateway.Budget
 	running map[int64]context.CancelCauseFunc // by target
 	said    map[string]string                 // by forge: its trouble, as campaigns were told of it last
@@ -73,8 +73,8 @@ type Engine struct {
 
 type loaded struct {
 	version int64
-	row     store.Campaign
 	spec    *spec.Campaign
+	merge   *spec.MergeRule // when auto merges, compiled when it is first asked
 }
 
 // New makes an engine.
@@ -88,7 +88,7 @@ func New(cfg Config) *Engine {
 	if cfg.Tick <= 0 {
 		cfg.Tick = 100 * time.Millisecond
 	}
-	return &Engine{cfg: cfg, store: cfg.Store, loaded: map[string]loaded{}, budgets: map[string]*gateway.Budget{}, running: map[int64]context.CancelCauseFunc{}, said: map[string]string{}}
+	return &Engine{cfg: cfg, store: cfg.Store, loaded: map[string]*loaded{}, budgets: map[string]*gateway.Budget{}, running: map[int64]context.CancelCauseFunc{}, said: map[string]string{}}
 }
 
 // Pause says why a run stopped before every target was at rest.
@@ -130,9 +130,6 @@ func (e *Engine) run(ctx context.Context, campaigns []string, every time.Duratio
 	if _, err := e.store.Reap(ctx, e.worker, e.lost); err != nil {
 		return nil, err
 	}
-	if err := e.pass(ctx, campaigns); err != nil && ctx.Err() == nil {
-		return nil, err
-	}
 
 	work, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -142,22 +139,27 @@ func (e *Engine) run(ctx context.Context, campaigns []string, every time.Duratio
 			stop(err)
 		}
 	}
-	wg.Go(func() { fail(e.beat(work)) })
-	wg.Go(func() {
-		fail(e.store.Work(work, store.WorkConfig{Worker: worker, Campaigns: campaigns, Attempts: e.cfg.Parallel, Steps: 2 * e.cfg.Parallel, Handle: e.reconcile}))
-	})
-	if every > 0 {
-		wg.Go(func() { fail(e.followLoop(work, campaigns, every)) })
+	wg.Go(func() { fail(e.beat(work)) }) // a pass over many may take longer than a worker that is silent is taken to live
+	if err := e.pass(work, campaigns); err != nil {
+		fail(err)
 	}
 	var waits []Pause
-	wg.Go(func() {
-		w, err := e.steer(work, campaigns)
-		waits = w
-		if err == nil {
-			err = errRested
+	if work.Err() == nil {
+		wg.Go(func() {
+			fail(e.store.Work(work, store.WorkConfig{Worker: worker, Campaigns: campaigns, Attempts: e.cfg.Parallel, Steps: 2 * e.cfg.Parallel, Handle: e.reconcile}))
+		})
+		if every > 0 {
+			wg.Go(func() { fail(e.followLoop(work, campaigns, every)) })
 		}
-		fail(err)
-	})
+		wg.Go(func() {
+			w, err := e.steer(work, campaigns)
+			waits = w
+			if err == nil {
+				err = errRested
+			}
+			fail(err)
+		})
+	}
 	wg.Wait()
 	switch cause := context.Cause(work); {
 	case errors.Is(cause, errRested):
@@ -234,7 +236,7 @@ func (e *Engine) campaign(ctx context.Context, name string) (store.Campaign, *sp
 	if err := json.Unmarshal([]byte(row.Spec), &c); err != nil {
 		return row, nil, &fleet.Error{Code: fleet.CodeInternal, Message: fmt.Sprintf("the stored file of campaign %q cannot be read", name), Err: err}
 	}
-	e.loaded[name] = loaded{version: row.Version, row: row, spec: &c}
+	e.loaded[name] = &loaded{version: row.Version, spec: &c}
 	return row, &c, nil
 }
 

@@ -166,6 +166,8 @@ var suite = map[string]func(*testing.T, *world){
 	"gates hear what others say":                            testGatesHearWhatOthersSay,
 	"following opens the next wave":                         testFollowingOpensTheNextWave,
 	"vetoes pause the campaign":                             testVetoesPauseTheCampaign,
+	"passes over different campaigns":                       testPassesOverDifferentCampaigns,
+	"a failed visit is made again":                          testAFailedVisitIsMadeAgain,
 }
 
 func TestOnSQLite(t *testing.T) {

@@ -95,7 +95,8 @@ func (e *Engine) passForge(ctx context.Context, name string, stops []stop) error
 	}
 	open := map[string]stop{}
 	var refs, young []forge.PullRef
-	var born time.Time // by the host's clock: of the youngest
+	asked := map[string]bool{} // campaigns of refs
+	var born time.Time         // by the host's clock: of the youngest
 	var due []stop
 	_, clock := host.(forge.Clock)
 	for _, s := range stops {
@@ -110,6 +111,7 @@ func (e *Engine) passForge(ctx context.Context, name string, stops []stop) error
 				continue
 			}
 			refs = append(refs, ref)
+			asked[s.Campaign] = true
 		} else if !s.Follow.LookAgain.After(began) {
 			due = append(due, s)
 		}
@@ -153,22 +155,16 @@ func (e *Engine) passForge(ctx context.Context, name string, stops []stop) error
 			return errors.Join(err, g.Wait())
 		}
 	}
+	seen := time.Time{} // by the host's clock: up to when this pass saw everything
 	if bulk && len(refs) > 0 {
-		key := "followed/" + name
-		if err := follow(refs, e.followedSince(ctx, key)); err != nil {
+		since, err := e.followedSince(ctx, name, asked)
+		if err != nil {
 			return errors.Join(err, g.Wait())
 		}
-		if trouble.none() && ctx.Err() == nil {
-			at := began
-			if clock, can := host.(forge.Clock); can {
-				if now := clock.HostTime(); !now.IsZero() {
-					at = now.Add(-e.store.Now().Sub(began))
-				}
-			}
-			if err := (memory{e.store}).Remember(ctx, key, at.Format(time.RFC3339Nano)); err != nil {
-				return errors.Join(err, g.Wait())
-			}
+		if err := follow(refs, since); err != nil {
+			return errors.Join(err, g.Wait())
 		}
+		seen = hostTime(host, began, e.store.Now())
 	}
 	for _, s := range open { // those that stand as they stood
 		if !bulk || !s.Follow.LookAgain.After(began) || e.eager && s.Follow.LookedAt.IsZero() {
@@ -178,22 +174,58 @@ func (e *Engine) passForge(ctx context.Context, name string, stops []stop) error
 	for _, s := range due {
 		visit(s, nil)
 	}
-	return g.Wait()
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	if seen.IsZero() || !trouble.none() || ctx.Err() != nil {
+		return nil // what failed is shown again by the next pass
+	}
+	return e.rememberFollowed(ctx, name, asked, seen)
+}
+
+// hostTime is what the forge's clock said at a moment of ours, as far as it tells.
+func hostTime(host forge.Forge, at, now time.Time) time.Time {
+	if clock, can := host.(forge.Clock); can {
+		if t := clock.HostTime(); !t.IsZero() {
+			return t.Add(-now.Sub(at))
+		}
+	}
+	return at
 }
 
 func pullKey(repo string, number int) string { return fmt.Sprint(repo, "#", number) }
 
-// followedSince is when the last pass over this forge that saw everything began.
-func (e *Engine) followedSince(ctx context.Context, key string) time.Time {
-	text, _, err := e.store.Memo(ctx, key)
-	if err != nil {
-		return time.Time{}
+func followedKey(forgeName, campaign string) string { return "followed/" + forgeName + "/" + campaign }
+
+// followedSince is when the last pass began that saw everything of all these campaigns on a forge; zero when there is one without.
+func (e *Engine) followedSince(ctx context.Context, forgeName string, campaigns map[string]bool) (time.Time, error) {
+	var oldest time.Time
+	for campaign := range campaigns {
+		text, known, err := e.store.Memo(ctx, followedKey(forgeName, campaign))
+		if err != nil {
+			return time.Time{}, err
+		}
+		at, err := time.Parse(time.RFC3339Nano, text)
+		if err != nil || !known {
+			return time.Time{}, nil
+		}
+		if oldest.IsZero() || at.Before(oldest) {
+			oldest = at
+		}
 	}
-	at, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
-		return time.Time{}
-	}
-	return at
+	return oldest, nil
+}
+
+// rememberFollowed writes down that everything of these campaigns was seen.
+func (e *Engine) rememberFollowed(ctx context.Context, forgeName string, campaigns map[string]bool, at time.Time) error {
+	return e.store.Tx(ctx, func(tx *store.Tx) error {
+		for campaign := range campaigns {
+			if err := tx.Remember(ctx, followedKey(forgeName, campaign), at.Format(time.RFC3339Nano)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // quiet says that nothing about a pull request is new, and that nothing is due on it by time alone.
@@ -214,12 +246,12 @@ func (e *Engine) stopAt(ctx context.Context, s stop, pull *forge.Pull) error {
 	if err != nil || t.State != s.State || t.PullNumber != s.PullNumber {
 		return err
 	}
+	if t.State == fleet.Merged {
+		return e.watch(ctx, h, t, s.repo)
+	}
 	row, c, err := e.campaign(ctx, t.Campaign)
 	if err != nil {
 		return err
-	}
-	if t.State == fleet.Merged {
-		return e.watch(ctx, h, row, c, t, s.repo)
 	}
 	return e.attend(ctx, h, row, c, t, s.repo, pull)
 }

@@ -25,7 +25,7 @@ func watched(f fleet.Follow, now time.Time) bool {
 }
 
 // watch looks at what became of a merged change. Whoever answers for the campaign is told what went wrong; the owner of the component has seen it.
-func (e *Engine) watch(ctx context.Context, h *hold, row store.Campaign, _ *spec.Campaign, t fleet.Target, repo fleet.Repository) error {
+func (e *Engine) watch(ctx context.Context, h *hold, t fleet.Target, repo fleet.Repository) error {
 	f, err := e.store.Follow(ctx, t.ID)
 	if err != nil {
 		return err
@@ -63,7 +63,7 @@ func (e *Engine) watch(ctx context.Context, h *hold, row store.Campaign, _ *spec
 		if err := tx.SaveFollow(ctx, f); err != nil || note == "" {
 			return err
 		}
-		return tx.Record(ctx, store.Event{Campaign: row.Name, Target: t.ID, Component: t.Component, Kind: "note", Actor: "forge", Message: note})
+		return tx.Record(ctx, store.Event{Campaign: t.Campaign, Target: t.ID, Component: t.Component, Kind: "note", Actor: "forge", Message: note})
 	})
 }
 
@@ -112,11 +112,26 @@ func (v *visit) mergeRule(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	rule, err := spec.CompileMerge(orWord(v.c.Merge.When, spec.DefaultMergeWhen))
+	rule, err := v.e.mergeWhen(v.t.Campaign, v.c)
 	if err != nil {
 		return false, err
 	}
 	return rule.Allows(facts)
+}
+
+// mergeWhen is the campaign's rule, compiled once a version of its file.
+func (e *Engine) mergeWhen(name string, c *spec.Campaign) (*spec.MergeRule, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	l, ok := e.loaded[name]
+	if ok && l.spec == c && l.merge != nil {
+		return l.merge, nil
+	}
+	rule, err := spec.CompileMerge(orWord(c.Merge.When, spec.DefaultMergeWhen))
+	if err == nil && ok && l.spec == c {
+		l.merge = rule
+	}
+	return rule, err
 }
 
 // mergeFacts is what the rule may look at.
