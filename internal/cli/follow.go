@@ -2,11 +2,11 @@ package cli
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"gaggle/internal/ops"
+	"gaggle/internal/store"
 )
 
 func (a *App) followCommand() *cobra.Command {
@@ -16,23 +16,8 @@ func (a *App) followCommand() *cobra.Command {
 		Args: args(0, -1), ValidArgsFunction: a.completeCampaign,
 		RunE: func(cmd *cobra.Command, list []string) error {
 			in.Campaigns = list
-			return a.with(cmd, func(ctx context.Context, o *ops.Ops) error {
-				p := a.newProgress(ctx, o)
-				out, err := o.Follow(ctx, in, p.event)
-				p.close(err == nil)
-				if err != nil {
-					return err
-				}
-				a.failed = out.Status.Failed() > 0
-				if a.json {
-					return a.line(endLine{Kind: "end", Status: out.Status, Waits: out.Waits})
-				}
-				if len(out.Status.Campaigns) == 0 {
-					fmt.Fprintln(a.text, "no campaign is under way; gaggle run CAMPAIGN.yaml starts one")
-					return nil
-				}
-				printRun(a.text, out)
-				return nil
+			return a.works(cmd, func(ctx context.Context, o *ops.Ops, progress func(store.Event)) (*ops.RunOutput, error) {
+				return o.Follow(ctx, in, progress)
 			})
 		},
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gaggle/internal/ops"
+	"gaggle/internal/store"
 )
 
 func (a *App) revertCommand() *cobra.Command {
@@ -15,19 +16,8 @@ func (a *App) revertCommand() *cobra.Command {
 		Args: args(1, -1), ValidArgsFunction: a.completeTargets,
 		RunE: func(cmd *cobra.Command, list []string) error {
 			in.Campaign, in.Components = list[0], list[1:]
-			return a.with(cmd, func(ctx context.Context, o *ops.Ops) error {
-				p := a.newProgress(ctx, o)
-				out, err := o.Revert(ctx, in, p.event)
-				p.close(err == nil)
-				if err != nil {
-					return err
-				}
-				a.failed = out.Status.Failed() > 0
-				if a.json {
-					return a.line(endLine{Kind: "end", Status: out.Status, Waits: out.Waits})
-				}
-				printRun(a.text, out)
-				return nil
+			return a.works(cmd, func(ctx context.Context, o *ops.Ops, progress func(store.Event)) (*ops.RunOutput, error) {
+				return o.Revert(ctx, in, progress)
 			})
 		},
 	}

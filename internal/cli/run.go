@@ -12,6 +12,7 @@ import (
 	"gaggle/internal/engine"
 	"gaggle/internal/fleet"
 	"gaggle/internal/ops"
+	"gaggle/internal/store"
 )
 
 func (a *App) runCommand() *cobra.Command {
@@ -26,19 +27,8 @@ func (a *App) runCommand() *cobra.Command {
 			} else {
 				in.Campaign = list[0]
 			}
-			return a.with(cmd, func(ctx context.Context, o *ops.Ops) error {
-				p := a.newProgress(ctx, o)
-				out, err := o.Run(ctx, in, p.event)
-				p.close(err == nil)
-				if err != nil {
-					return err
-				}
-				a.failed = out.Status.Failed() > 0
-				if a.json {
-					return a.line(endLine{Kind: "end", Status: out.Status, Waits: out.Waits})
-				}
-				printRun(a.text, out)
-				return nil
+			return a.works(cmd, func(ctx context.Context, o *ops.Ops, progress func(store.Event)) (*ops.RunOutput, error) {
+				return o.Run(ctx, in, progress)
 			})
 		},
 	}
@@ -50,6 +40,24 @@ func (a *App) runCommand() *cobra.Command {
 	cmd.Flags().IntVar(&in.Parallel, "parallel", 0, "attempts at once (defaults to limits.parallel, or one a processor)")
 	_ = cmd.RegisterFlagCompletionFunc("only", a.completeComponent)
 	return cmd
+}
+
+// works has do work campaigns, shows their events meanwhile and then where that ended.
+func (a *App) works(cmd *cobra.Command, do func(ctx context.Context, o *ops.Ops, progress func(store.Event)) (*ops.RunOutput, error)) error {
+	return a.with(cmd, func(ctx context.Context, o *ops.Ops) error {
+		p := a.newProgress(ctx, o)
+		out, err := do(ctx, o, p.event)
+		p.close(err == nil)
+		if err != nil {
+			return err
+		}
+		a.failed = out.Status.Failed() > 0
+		if a.json {
+			return a.line(endLine{Kind: "end", Status: out.Status, Waits: out.Waits})
+		}
+		printRun(a.text, out)
+		return nil
+	})
 }
 
 // endLine is the last line of run --json; those before it are events.
@@ -86,6 +94,10 @@ func name(file string) string {
 
 // printRun says where the run ended and what to do next.
 func printRun(w io.Writer, out *ops.RunOutput) {
+	if len(out.Status.Campaigns) == 0 {
+		fmt.Fprintln(w, "no campaign is under way; gaggle run CAMPAIGN.yaml starts one")
+		return
+	}
 	printStatus(w, &out.Status, false)
 	said := map[string]bool{}
 	for _, c := range out.Status.Campaigns {

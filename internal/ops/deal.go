@@ -10,7 +10,6 @@ import (
 
 	"gaggle/internal/engine"
 	"gaggle/internal/fleet"
-	"gaggle/internal/publish"
 	"gaggle/internal/rollout"
 	"gaggle/internal/spec"
 )
@@ -44,7 +43,7 @@ func (o *Ops) deal(ctx context.Context, choices []*choice, components []fleet.Co
 		p.Targets = append(p.Targets, PlannedTarget{Component: ch.component.Ref, Repository: ch.component.Repository, Path: ch.component.Path, Owner: ch.component.Owner,
 			Why: strings.Join(ch.why, ", "), Examples: ch.examples, cohorts: ch.cohorts})
 	}
-	waves, sizes, err := engine.Preview(ctx, o.store, p.enginePlan(nil, nil, false))
+	waves, sizes, err := engine.Preview(ctx, o.store, p.enginePlan(func(string, string) string { return "" }, false))
 	if err != nil {
 		return nil, err
 	}
@@ -101,12 +100,12 @@ func first(chosen []*choice, c *spec.Campaign, limit int) []*choice {
 }
 
 // enginePlan is the plan in the engine's words.
-func (p *Plan) enginePlan(components map[string]fleet.Component, alone map[string]bool, dryRun bool) engine.Plan {
+func (p *Plan) enginePlan(branch func(component, repository string) string, dryRun bool) engine.Plan {
 	out := engine.Plan{Spec: p.spec, DryRun: dryRun, Partial: p.partial}
 	for _, t := range p.Targets {
 		out.Targets = append(out.Targets, fleet.Target{
 			Campaign: p.Campaign, Component: t.Component, Repository: t.Repository, Path: t.Path, Owner: t.Owner,
-			Branch: publish.Branch(p.Campaign, components[t.Component], alone[t.Repository]),
+			Branch: branch(t.Component, t.Repository),
 		})
 		out.Cohorts = append(out.Cohorts, t.cohorts)
 	}

@@ -8,41 +8,49 @@ import (
 	"gaggle/internal/store"
 )
 
-// tail calls progress with the campaign's events after seq as they come. The function returned stops it, once what is there has been read.
-func (o *Ops) tail(ctx context.Context, campaign string, after int64, progress func(store.Event)) (stop func() error) {
+// tail calls progress with the campaigns' new events as they come, one at a time. The function returned stops it, once what is there has been read.
+func (o *Ops) tail(ctx context.Context, campaigns []string, progress func(store.Event)) (stop func() error, err error) {
 	if progress == nil {
-		return func() error { return nil }
+		return func() error { return nil }, nil
+	}
+	seen := make(map[string]int64, len(campaigns))
+	for _, name := range campaigns {
+		if seen[name], err = o.store.LastSeq(ctx, name); err != nil {
+			return nil, err
+		}
 	}
 	ctx = context.WithoutCancel(ctx)
+	drain := func() error {
+		for _, name := range campaigns {
+			for {
+				events, err := o.store.Events(ctx, name, 0, seen[name], 500)
+				if err != nil {
+					return err
+				}
+				for _, e := range events {
+					progress(e)
+					seen[name] = e.Seq
+				}
+				if len(events) < 500 {
+					break
+				}
+			}
+		}
+		return nil
+	}
 	quit := make(chan struct{})
 	var wg sync.WaitGroup
 	var failed error
-	drain := func() {
-		for {
-			events, err := o.store.Events(ctx, campaign, 0, after, 500)
-			if err != nil {
-				failed = err
-				return
-			}
-			for _, e := range events {
-				progress(e)
-				after = e.Seq
-			}
-			if len(events) < 500 {
-				return
-			}
-		}
-	}
 	wg.Go(func() {
 		t := time.NewTicker(100 * time.Millisecond)
 		defer t.Stop()
 		for {
 			select {
 			case <-quit:
-				drain()
+				failed = drain()
 				return
 			case <-t.C:
-				drain()
+				_ = drain() // what it could not read is read later, by the last one at the latest
 			}
 		}
 	})
@@ -50,5 +58,5 @@ func (o *Ops) tail(ctx context.Context, campaign string, after int64, progress f
 		close(quit)
 		wg.Wait()
 		return failed
-	}
+	}, nil
 }

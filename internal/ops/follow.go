@@ -42,52 +42,22 @@ func (o *Ops) Follow(ctx context.Context, in FollowInput, progress func(store.Ev
 	if err != nil {
 		return nil, err
 	}
-	out := &RunOutput{Status: Status{Campaigns: []CampaignStatus{}}, Waits: []engine.Pause{}}
 	if len(names) == 0 {
-		return out, nil
+		return &RunOutput{Status: Status{Campaigns: []CampaignStatus{}}, Waits: []engine.Pause{}}, nil
 	}
 	e, err := o.engine(ctx, in.Parallel, true)
 	if err != nil {
 		return nil, err
 	}
-	var one sync.Mutex // events of several campaigns come at once
-	var stops []func() error
-	for _, name := range names {
-		after, err := o.store.LastSeq(ctx, name)
-		if err != nil {
+	return o.work(ctx, names, progress, func() ([]engine.Pause, error) {
+		if !in.Once {
+			return o.followOn(ctx, e, names, cmp.Or(in.Every, FollowEvery))
+		}
+		if err := o.planDue(ctx, e, names); err != nil {
 			return nil, err
 		}
-		stops = append(stops, o.tail(ctx, name, after, func(e store.Event) {
-			if progress != nil {
-				one.Lock()
-				defer one.Unlock()
-				progress(e)
-			}
-		}))
-	}
-	if in.Once {
-		if err = o.planDue(ctx, e, names); err == nil {
-			out.Waits, err = e.FollowOnce(ctx, names)
-		}
-	} else {
-		out.Waits, err = o.followOn(ctx, e, names, cmp.Or(in.Every, FollowEvery))
-	}
-	for _, stop := range stops {
-		if tailErr := stop(); err == nil {
-			err = tailErr
-		}
-	}
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range names {
-		status, err := o.Status(ctx, StatusInput{Campaign: name})
-		if err != nil {
-			return nil, err
-		}
-		out.Status.Campaigns = append(out.Status.Campaigns, status.Campaigns...)
-	}
-	return out, nil
+		return e.FollowOnce(ctx, names)
+	})
 }
 
 // followOn follows campaigns, and plans those with a schedule again when they are due.

@@ -218,11 +218,10 @@ func (o *Ops) ClosePulls(ctx context.Context, in ClosePullsInput, progress func(
 	if err != nil {
 		return nil, err
 	}
-	after, err := o.store.LastSeq(ctx, in.Campaign)
+	stop, err := o.tail(ctx, []string{in.Campaign}, progress)
 	if err != nil {
 		return nil, err
 	}
-	stop := o.tail(ctx, in.Campaign, after, progress)
 	comment := cmp.Or(in.Comment, "Closed by "+o.cfg.Actor+", together with all pull requests of campaign "+in.Campaign+".")
 	out, err := e.ClosePulls(ctx, in.Campaign, comment, o.cfg.Actor)
 	if tailErr := stop(); err == nil {

@@ -8,7 +8,6 @@ import (
 	"gaggle/internal/engine"
 	"gaggle/internal/fleet"
 	"gaggle/internal/guard"
-	"gaggle/internal/publish"
 	"gaggle/internal/spec"
 	"gaggle/internal/store"
 )
@@ -58,27 +57,13 @@ func (o *Ops) Revert(ctx context.Context, in RevertInput, progress func(store.Ev
 	if err != nil {
 		return nil, err
 	}
-	name := p.Spec.Metadata.Name
-	after, err := o.store.LastSeq(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	if err := e.Start(ctx, p, o.cfg.Actor); err != nil {
-		return nil, err
-	}
-	stop := o.tail(ctx, name, after, progress)
-	waits, err := e.Run(ctx, []string{name})
-	if tailErr := stop(); err == nil {
-		err = tailErr
-	}
-	if err != nil {
-		return nil, err
-	}
-	status, err := o.Status(ctx, StatusInput{Campaign: name})
-	if err != nil {
-		return nil, err
-	}
-	return &RunOutput{Status: *status, Waits: append([]engine.Pause{}, waits...)}, nil
+	names := []string{p.Spec.Metadata.Name}
+	return o.work(ctx, names, progress, func() ([]engine.Pause, error) {
+		if err := e.Start(ctx, p, o.cfg.Actor); err != nil {
+			return nil, err
+		}
+		return e.Run(ctx, names)
+	})
 }
 
 // reversal is the campaign that takes another one back, over what that one had merged.
@@ -106,14 +91,9 @@ func (o *Ops) reversal(ctx context.Context, c spec.Campaign, in RevertInput) (en
 	c.Rollout.Waves, c.Rollout.Approval, c.Rollout.Gate = []spec.Wave{{Share: 10_000}}, spec.ApprovalNone, spec.Gate{}
 	p := engine.Plan{Spec: &c, DryRun: in.DryRun, Partial: true}
 
-	components, err := o.store.Components(ctx)
+	branch, err := o.branches(ctx, name)
 	if err != nil {
 		return p, err
-	}
-	byRef, perRepo := map[string]fleet.Component{}, map[string]int{}
-	for _, comp := range components {
-		byRef[comp.Ref] = comp
-		perRepo[comp.Repository]++
 	}
 	wanted := refs(in.Components)
 	for after := int64(0); ; {
@@ -130,7 +110,7 @@ func (o *Ops) reversal(ctx context.Context, c spec.Campaign, in RevertInput) (en
 				continue
 			}
 			p.Targets = append(p.Targets, fleet.Target{Campaign: name, Component: t.Component, Repository: t.Repository, Path: t.Path, Owner: t.Owner,
-				Branch: publish.Branch(name, byRef[t.Component], perRepo[t.Repository] == 1)})
+				Branch: branch(t.Component, t.Repository)})
 		}
 	}
 	if len(p.Targets) == 0 {

@@ -85,55 +85,44 @@ func (o *Ops) Run(ctx context.Context, in RunInput, progress func(store.Event)) 
 	if err != nil {
 		return nil, err
 	}
-	after, err := o.store.LastSeq(ctx, name)
+	return o.work(ctx, []string{name}, progress, func() ([]engine.Pause, error) {
+		if p != nil {
+			if err := o.start(ctx, e, p, in.DryRun); err != nil {
+				return nil, err
+			}
+			if err := o.planned(ctx, name, o.cfg.Clock()); err != nil {
+				return nil, err
+			}
+		}
+		if in.Follow {
+			return o.followOn(ctx, e, []string{name}, cmp.Or(in.Every, FollowEvery))
+		}
+		return e.Run(ctx, []string{name})
+	})
+}
+
+// work calls do, which works the campaigns, tells their events meanwhile, and says where that ended.
+func (o *Ops) work(ctx context.Context, names []string, progress func(store.Event), do func() ([]engine.Pause, error)) (*RunOutput, error) {
+	stop, err := o.tail(ctx, names, progress)
 	if err != nil {
 		return nil, err
 	}
-	if p != nil {
-		if err := o.start(ctx, e, p, in.DryRun); err != nil {
-			return nil, err
-		}
-		if err := o.planned(ctx, name, o.cfg.Clock()); err != nil {
-			return nil, err
-		}
-	}
-	stop := o.tail(ctx, name, after, progress)
-	var waits []engine.Pause
-	if in.Follow {
-		waits, err = o.followOn(ctx, e, []string{name}, cmp.Or(in.Every, FollowEvery))
-	} else {
-		waits, err = e.Run(ctx, []string{name})
-	}
+	waits, err := do()
 	if tailErr := stop(); err == nil {
 		err = tailErr
 	}
 	if err != nil {
 		return nil, err
 	}
-	status, err := o.Status(ctx, StatusInput{Campaign: name})
-	if err != nil {
-		return nil, err
+	out := &RunOutput{Status: Status{Campaigns: []CampaignStatus{}}, Waits: append([]engine.Pause{}, waits...)}
+	for _, name := range names {
+		status, err := o.Status(ctx, StatusInput{Campaign: name})
+		if err != nil {
+			return nil, err
+		}
+		out.Status.Campaigns = append(out.Status.Campaigns, status.Campaigns...)
 	}
-	return &RunOutput{Status: *status, Waits: append([]engine.Pause{}, waits...)}, nil
-}
-
-// start stores a plan.
-func (o *Ops) start(ctx context.Context, e *engine.Engine, p *Plan, dryRun bool) error {
-	components, err := o.store.Components(ctx)
-	if err != nil {
-		return err
-	}
-	byRef := make(map[string]fleet.Component, len(components))
-	perRepo := map[string]int{}
-	for _, c := range components {
-		byRef[c.Ref] = c
-		perRepo[c.Repository]++
-	}
-	alone := map[string]bool{}
-	for name, n := range perRepo {
-		alone[name] = n == 1
-	}
-	return e.Start(ctx, p.enginePlan(byRef, alone, dryRun), o.cfg.Actor)
+	return out, nil
 }
 
 // Status is where campaigns stand.

@@ -118,11 +118,10 @@ func (o *Ops) Sweep(ctx context.Context, in SweepInput, progress func(store.Even
 	if err != nil {
 		return nil, err
 	}
-	after, err := o.store.LastSeq(ctx, name)
+	stop, err := o.tail(ctx, []string{name}, progress)
 	if err != nil {
 		return nil, err
 	}
-	stop := o.tail(ctx, name, after, progress)
 	s := &sweep{o: o, c: c, every: cmp.Or(in.Every, SweepEvery), timeout: cmp.Or(in.Timeout, SweepTimeout), bases: map[string]*baseChecks{}, quiet: map[string]time.Time{}, left: map[string]SweepBranch{}}
 	ready, err := o.readyOf(ctx, c, in)
 	if err == nil {
