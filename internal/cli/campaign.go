@@ -37,18 +37,20 @@ func (a *App) validateCommand() *cobra.Command {
 }
 
 func (a *App) schemaCommand() *cobra.Command {
-	var repository, owners bool
+	var repository, owners, identity bool
 	cmd := &cobra.Command{
 		Use: "schema", Short: "Print the JSON Schema of campaign files, for editors", Args: args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			schema := spec.Schema()
 			switch {
-			case repository && owners:
-				return usage(cmd, "--repository and --owners say two things")
+			case repository && owners, repository && identity, owners && identity:
+				return usage(cmd, "--repository, --owners and --identity say two things")
 			case repository:
 				schema = spec.RepositorySchema()
 			case owners:
 				schema = spec.OwnersSchema()
+			case identity:
+				schema = spec.IdentitySchema()
 			}
 			_, err := a.text.Write(schema)
 			return err
@@ -56,6 +58,7 @@ func (a *App) schemaCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&repository, "repository", false, "of a repository's "+spec.RepoFile+" instead")
 	cmd.Flags().BoolVar(&owners, "owners", false, "of the data folder's "+spec.OwnersFile+" instead")
+	cmd.Flags().BoolVar(&identity, "identity", false, "of the data folder's "+spec.IdentityFile+" instead")
 	return cmd
 }
 

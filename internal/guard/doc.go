@@ -7,7 +7,7 @@
 //
 // Start with Check. Every rule stands in one table (Rules), with what it means, an example and what excuses it.
 // Three things excuse a finding: the campaign allows the rule by name, optionally for some files only
-// (CheckAllow says how); the campaign's paths name the file; or the prompt asks for it in so many words, which
+// ("rule" or "rule:glob"); the campaign's paths name the file; or the prompt asks for it in so many words, which
 // prompt.go reads conservatively: a verb and its object in one clause that holds no negation. What a prompt does
 // not clearly ask for is not asked for.
 //

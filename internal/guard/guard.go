@@ -143,12 +143,6 @@ func (a allowance) covers(file string) bool {
 	return a.glob == "" || doublestar.MatchUnvalidated(a.glob, file)
 }
 
-// CheckAllow reports what is wrong with a campaign's guard.allow, as Check would.
-func CheckAllow(allow []string) error {
-	_, err := parseAllow(allow)
-	return err
-}
-
 func parseAllow(allow []string) ([]allowance, error) {
 	var out []allowance
 	for _, text := range allow {

@@ -39,12 +39,12 @@ func TestAllow(t *testing.T) {
 		}
 	}
 	for text, hint := range map[string]string{"gitignore-edit": "gitignore-edited", "test-delete": "test-deleted", "xyz": "one of "} {
-		err := CheckAllow([]string{text})
+		_, err := Check(Input{Diff: []byte(diff), Allow: []string{text}})
 		if fleet.CodeOf(err) != fleet.CodeInvalid || !strings.Contains(fleet.HintOf(err), hint) {
 			t.Errorf("%s: %v, hint %q", text, err, fleet.HintOf(err))
 		}
 	}
-	if err := CheckAllow([]string{"vendored-edited:[", "x"}); err == nil {
+	if _, err := Check(Input{Diff: []byte(diff), Allow: []string{"vendored-edited:[", "x"}}); err == nil {
 		t.Error("a malformed glob is allowed")
 	}
 }

@@ -4,7 +4,6 @@ import (
 	_ "embed"
 	"encoding/json"
 	"maps"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -66,24 +65,6 @@ type Prices struct{ of map[string]Price }
 
 // ShippedPrices returns the table that comes with the program.
 func ShippedPrices() (*Prices, error) { return readPrices("prices.json", shipped) }
-
-// LoadPrices returns the shipped table with the lines of a file of the same form added; they win. file may be "".
-func LoadPrices(file string) (*Prices, error) {
-	p, err := ShippedPrices()
-	if err != nil || file == "" {
-		return p, err
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, &fleet.Error{Code: fleet.CodeInvalid, Message: "the price file cannot be read", Err: err}
-	}
-	own, err := readPrices(file, text)
-	if err != nil {
-		return nil, err
-	}
-	maps.Copy(p.of, own.of)
-	return p, nil
-}
 
 func readPrices(file string, text []byte) (*Prices, error) {
 	bad := func(format string, args ...any) error {

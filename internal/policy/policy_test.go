@@ -4,75 +4,16 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"math"
 	"strconv"
 	"strings"
 	"testing"
 
-	"pgregory.net/rapid"
-
 	"gaggle/internal/fleet"
 )
-
-func TestMaySpend(t *testing.T) {
-	attempt := Level{Name: "attempt", Key: "limits.cost", Limit: 800_000, Spent: 300_000}
-	target := Level{Name: "target", Limit: 1_600_000, Spent: 1_200_000}
-	campaign := Level{Name: "campaign", Limit: 200 * fleet.Dollar, Spent: 199 * fleet.Dollar, Reserved: 900_000}
-	for _, tc := range []struct {
-		levels []Level
-		left   fleet.Money
-		which  string
-		ok     bool
-	}{
-		{nil, math.MaxInt64, "", true},
-		{[]Level{attempt}, 500_000, "attempt", true},
-		{[]Level{attempt, target}, 400_000, "target", true},
-		{[]Level{attempt, target, campaign}, 100_000, "campaign", true},
-		{[]Level{attempt, {Name: "target", Limit: 10, Spent: 10}}, 0, "target", false},
-		{[]Level{{Name: "attempt"}}, 0, "attempt", false},
-		{[]Level{{Name: "attempt", Limit: 5, Spent: 9}, {Name: "target", Limit: 5, Spent: 5}}, 0, "attempt", false},
-	} {
-		left, which, ok := MaySpend(tc.levels)
-		if left != tc.left || which.Name != tc.which || ok != tc.ok {
-			t.Errorf("%+v: %v by %q, %v; want %v by %q, %v", tc.levels, left, which.Name, ok, tc.left, tc.which, tc.ok)
-		}
-	}
-}
-
-// TestNoLevelIsOverrun charges calls that MaySpend allowed, each at most at the price it named.
-func TestNoLevelIsOverrun(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		levels := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Level {
-			return Level{Limit: fleet.Money(rapid.IntRange(0, 1000).Draw(t, "limit"))}
-		}), 1, 4).Draw(t, "levels")
-		for range rapid.IntRange(0, 30).Draw(t, "calls") {
-			left, _, ok := MaySpend(levels)
-			if !ok {
-				return
-			}
-			cost := fleet.Money(rapid.Int64Range(0, int64(left)).Draw(t, "cost"))
-			reserve := rapid.Bool().Draw(t, "in flight")
-			for i := range levels {
-				if reserve {
-					levels[i].Reserved += cost
-				} else {
-					levels[i].Spent += cost
-				}
-				if levels[i].Spent+levels[i].Reserved > levels[i].Limit {
-					t.Fatalf("overrun: %+v", levels[i])
-				}
-			}
-		}
-	})
-}
 
 func TestRefusal(t *testing.T) {
 	e := Refusal(Level{Name: "attempt", Key: "limits.cost", Limit: 800_000, Spent: 830_000})
 	if e.Code != fleet.CodeBudget || e.Error() != "the attempt's budget of $0.80 is spent ($0.83)" || e.Hint != "raise limits.cost in the campaign file" {
-		t.Errorf("%v, hint %q", e, e.Hint)
-	}
-	e = Refusal(Level{Name: "campaign", Limit: 800_000, Spent: 300_000, Reserved: 500_000})
-	if e.Error() != "the campaign's budget of $0.80 is spent ($0.30, and $0.50 reserved by calls under way)" || e.Hint != "" {
 		t.Errorf("%v, hint %q", e, e.Hint)
 	}
 }

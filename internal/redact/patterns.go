@@ -5,10 +5,10 @@ import (
 	"regexp"
 )
 
-// Match is one place where a text holds what looks like a credential.
-type Match struct {
-	Rule       string // such as "github-token"
-	Start, End int    // bytes
+// match is one place where a text holds what looks like a credential.
+type match struct {
+	rule       string // such as "github-token"
+	start, end int    // bytes
 
 	from int // where the pattern began to match: a label may stand before what is secret
 }
@@ -52,23 +52,14 @@ var patterns = []pattern{
 	{pemRule, []byte("PRIVATE KEY"), regexp.MustCompile(`-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----[\s\S]*?(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|\z)`), 0},
 }
 
-// Find lists what looks like a well-known credential, in order of pattern. Known values play no part in it.
-func Find(text []byte) []Match {
-	var found []Match
-	for _, p := range patterns {
-		found = p.find(text, found)
-	}
-	return found
-}
-
-func (p pattern) find(text []byte, found []Match) []Match {
+func (p pattern) find(text []byte, found []match) []match {
 	if !bytes.Contains(text, p.hint) {
 		return found
 	}
 	for _, at := range p.re.FindAllSubmatchIndex(text, -1) {
 		start, end := at[2*p.group], at[2*p.group+1]
 		if !bytes.Equal(text[start:end], []byte(Mark)) {
-			found = append(found, Match{p.rule, start, end, at[0]})
+			found = append(found, match{p.rule, start, end, at[0]})
 		}
 	}
 	return found

@@ -96,18 +96,18 @@ func (e *redacted) Unwrap() error        { return e.clean }
 func (e *redacted) Is(target error) bool { return errors.Is(e.cause, target) }
 
 // find lists the secrets in the text, sorted and merged where they overlap.
-func (r *Redactor) find(text []byte, withPatterns bool) []Match {
+func (r *Redactor) find(text []byte, withPatterns bool) []match {
 	r.mu.RLock()
 	needles := r.needles
 	r.mu.RUnlock()
-	var found []Match
+	var found []match
 	for _, n := range needles {
 		for from := 0; ; {
 			i := bytes.Index(text[from:], n)
 			if i < 0 {
 				break
 			}
-			found = append(found, Match{"known", from + i, from + i + len(n), from + i})
+			found = append(found, match{"known", from + i, from + i + len(n), from + i})
 			from += i + 1
 		}
 	}
@@ -119,11 +119,11 @@ func (r *Redactor) find(text []byte, withPatterns bool) []Match {
 	if len(found) < 2 {
 		return found
 	}
-	slices.SortFunc(found, func(a, b Match) int { return a.Start - b.Start })
+	slices.SortFunc(found, func(a, b match) int { return a.start - b.start })
 	merged := found[:1]
 	for _, m := range found[1:] {
-		if last := &merged[len(merged)-1]; m.Start < last.End {
-			last.End, last.from = max(last.End, m.End), min(last.from, m.from)
+		if last := &merged[len(merged)-1]; m.start < last.end {
+			last.end, last.from = max(last.end, m.end), min(last.from, m.from)
 		} else {
 			merged = append(merged, m)
 		}
@@ -131,15 +131,15 @@ func (r *Redactor) find(text []byte, withPatterns bool) []Match {
 	return merged
 }
 
-func replace(text []byte, matches []Match) []byte {
+func replace(text []byte, matches []match) []byte {
 	if len(matches) == 0 {
 		return text
 	}
 	out := make([]byte, 0, len(text))
 	at := 0
 	for _, m := range matches {
-		out = append(append(out, text[at:m.Start]...), Mark...)
-		at = m.End
+		out = append(append(out, text[at:m.start]...), Mark...)
+		at = m.end
 	}
 	return append(out, text[at:]...)
 }

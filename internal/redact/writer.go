@@ -66,7 +66,7 @@ func (w *Writer) pass(final bool) error {
 	if last := len(matches) - 1; last >= 0 && !final {
 		m := matches[last]
 		switch {
-		case m.End < len(w.buf) || m.from >= len(w.buf):
+		case m.end < len(w.buf) || m.from >= len(w.buf):
 		case openPEM(w.buf[m.from:]):
 			cut, w.state, w.ate = len(w.buf), inPEM, 0
 		case long:
@@ -74,7 +74,7 @@ func (w *Writer) pass(final bool) error {
 		}
 	}
 	n := 0
-	for n < len(matches) && matches[n].Start < cut {
+	for n < len(matches) && matches[n].start < cut {
 		n++
 	}
 	out := replace(w.buf[:cut], matches[:n])
@@ -94,7 +94,7 @@ func openPEM(text []byte) bool {
 
 // cut returns how much of the buffer may go: everything before the first byte that a secret still to come could
 // begin with. long reports that a line was too long to be held.
-func (w *Writer) cut(matches []Match) (cut int, long bool) {
+func (w *Writer) cut(matches []match) (cut int, long bool) {
 	cut = len(w.buf)
 	if !w.known {
 		cut = bytes.LastIndexByte(w.buf, '\n') + 1
@@ -106,11 +106,11 @@ func (w *Writer) cut(matches []Match) (cut int, long bool) {
 		was := cut
 		cut = w.r.straddled(w.buf, cut)
 		for _, m := range matches {
-			if m.from >= cut || m.End <= cut {
+			if m.from >= cut || m.end <= cut {
 				continue
 			}
 			if long {
-				cut = m.End
+				cut = m.end
 			} else {
 				cut = m.from
 			}

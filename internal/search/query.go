@@ -30,7 +30,6 @@ type Terms struct {
 
 // Query is a compiled Terms. It is immutable and safe for use by many goroutines.
 type Query struct {
-	terms        Terms
 	re           *regexp.Regexp // nil without Contains
 	need         *need
 	instructions int
@@ -40,7 +39,7 @@ type Query struct {
 
 // Compile checks the terms. Its errors have the code invalid, name the field and say what to write instead.
 func Compile(t Terms) (*Query, error) {
-	q := &Query{terms: t, examples: max(1, t.Examples)}
+	q := &Query{examples: max(1, t.Examples)}
 	var err error
 	if q.files, err = compileGlobs("files", t.Files); err != nil {
 		return nil, err
@@ -90,9 +89,6 @@ func (q *Query) compileExpression(text string) error {
 	q.need = analyse(parsed)
 	return nil
 }
-
-// Terms returns what the query was compiled from.
-func (q *Query) Terms() Terms { return q.terms }
 
 // Empty reports whether the query asks for nothing, so that everything matches without a look at any file.
 func (q *Query) Empty() bool { return q.re == nil && q.files == nil }

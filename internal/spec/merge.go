@@ -30,7 +30,6 @@ type MergeFacts struct {
 
 // MergeRule is a compiled merge expression. It is safe for concurrent use.
 type MergeRule struct {
-	text    string
 	program cel.Program
 }
 
@@ -83,11 +82,8 @@ func CompileMerge(expr string) (*MergeRule, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &MergeRule{expr, program}, nil
+	return &MergeRule{program}, nil
 }
-
-// String returns the expression as written.
-func (m *MergeRule) String() string { return m.text }
 
 // Allows reports whether the pull request may be merged without a person: when the expression is true and the owner did
 // not opt out, which no expression overrules. An error says why the expression has no answer; then the answer is no.

@@ -13,12 +13,8 @@ import (
 
 // Where is a compiled `select.where`. It is safe for concurrent use.
 type Where struct {
-	text    string
 	program cel.Program
 }
-
-// String returns the expression as written.
-func (w *Where) String() string { return w.text }
 
 // CompileWhere compiles a CEL expression over two variables, component and repository, whose fields have the names of
 // fleet.Component's and fleet.Repository's JSON forms. The expression must be a bool. The error, if any, is an
@@ -38,7 +34,7 @@ func CompileWhere(expr string) (*Where, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Where{expr, program}, nil
+	return &Where{program}, nil
 }
 
 func whereEnv() (*cel.Env, error) {

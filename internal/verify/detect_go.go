@@ -49,12 +49,12 @@ func (t *tree) golang(at, want string) []Verifier {
 		var warm []Step
 		if !m.vendored && t.needsModules(m.dir) {
 			// Runs nothing of the repository; a newer toolchain that go.mod asks for comes from the module proxy, verified.
-			warm = []Step{{Argv: []string{"go", "mod", "download"}, Dir: m.dir, Cache: "go"}}
+			warm = []Step{{Argv: []string{"go", "mod", "download"}, Dir: m.dir}}
 		}
 		// Compiling runs nothing of what is compiled, and -exec true nothing of the tests; so the build cache may be shared.
 		// The tests' step compiles the packages that have none, too, which leaves nothing for go build.
 		for _, argv := range [][]string{{"go", "vet"}, {"go", "test", "-vet=off", "-run=^$", "-exec=true"}} {
-			warm = append(warm, Step{Argv: append(argv, m.patterns...), Dir: m.dir, Cache: "go", Local: true, Optional: true})
+			warm = append(warm, Step{Argv: append(argv, m.patterns...), Dir: m.dir, Local: true, Optional: true})
 		}
 		source := path.Join(m.dir, m.source)
 		add := func(name string, kind Kind, argv ...string) {

@@ -29,7 +29,7 @@ func (t *tree) maven(at, want string) []Verifier {
 		found = append(found, Verifier{
 			Name: "maven verify", Kind: Test, Source: path.Join(dir, "pom.xml"), Tool: "maven", Dir: root, Argv: t.mvn(root, slices.Concat(args, []string{"verify"})...),
 			// go-offline alone misses what plugins fetch while they run, such as Surefire's provider for the test framework at hand.
-			Warm:    []Step{{Argv: t.mvn(root, slices.Concat(args, []string{"-Dmaven.test.failure.ignore=true", "verify"})...), Dir: root, Cache: "maven", Executes: true, Optional: true}},
+			Warm:    []Step{{Argv: t.mvn(root, slices.Concat(args, []string{"-Dmaven.test.failure.ignore=true", "verify"})...), Dir: root, Executes: true, Optional: true}},
 			Scratch: scratch(root, "target/"),
 		})
 	}
@@ -123,7 +123,7 @@ func (t *tree) gradle(at, want string) []Verifier {
 		call := func(task string) []string { return slices.Concat(program, flags, []string{task}) }
 		found = append(found, Verifier{
 			Name: "gradle check", Kind: Test, Source: path.Join(dir, t.gradleFile(dir)), Tool: "gradle", Dir: root, Argv: call("check"),
-			Warm:    []Step{{Argv: call("testClasses"), Dir: root, Cache: "gradle", Executes: true, Optional: true}},
+			Warm:    []Step{{Argv: call("testClasses"), Dir: root, Executes: true, Optional: true}},
 			Scratch: scratch(root, "build/", ".gradle/", ".kotlin/"),
 		})
 	}

@@ -186,7 +186,7 @@ func (t *tree) install(m manager) (warm, setup []Step) {
 	case "bun":
 		argv = []string{"bun", "install", "--frozen-lockfile", "--ignore-scripts"}
 	}
-	warm = []Step{{Argv: argv, Dir: m.root, Env: env, Cache: m.name, Executes: executes}}
+	warm = []Step{{Argv: argv, Dir: m.root, Env: env, Executes: executes}}
 	if t.isDir(path.Join(m.root, "node_modules")) || t.has(path.Join(m.root, ".pnp.cjs")) {
 		return warm, nil // the repository holds its packages
 	}
@@ -194,11 +194,11 @@ func (t *tree) install(m manager) (warm, setup []Step) {
 	if m.name == "npm" {
 		script = npmCache + script
 	}
-	setup = []Step{{Name: words(argv), Argv: fresh(script, "node_modules", ".pnp.cjs"), Dir: m.root, Env: env, Cache: m.name, Executes: executes}}
+	setup = []Step{{Name: words(argv), Argv: fresh(script, "node_modules", ".pnp.cjs"), Dir: m.root, Env: env, Executes: executes}}
 	if m.name == "npm" && strings.Contains(string(t.read(path.Join(m.root, m.lock))), `"hasInstallScript": true`) {
 		// Some packages compile or unpack themselves when installed. That is other people's code: it runs in the sandbox, without network.
 		again := "test -e node_modules/.gaggle-rebuilt || { npm rebuild && touch node_modules/.gaggle-rebuilt; }"
-		setup = append(setup, Step{Name: "npm rebuild", Argv: []string{"sh", "-c", again}, Dir: m.root, Cache: m.name, Executes: true, Optional: true})
+		setup = append(setup, Step{Name: "npm rebuild", Argv: []string{"sh", "-c", again}, Dir: m.root, Executes: true, Optional: true})
 	}
 	return warm, setup
 }

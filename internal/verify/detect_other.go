@@ -31,7 +31,7 @@ func (t *tree) cargo(at, want string) []Verifier {
 				break
 			}
 		}
-		warm := []Step{{Argv: []string{"cargo", "fetch"}, Dir: dir, Cache: "cargo", Executes: executes}}
+		warm := []Step{{Argv: []string{"cargo", "fetch"}, Dir: dir, Executes: executes}}
 		add := func(name string, kind Kind, argv ...string) {
 			found = append(found, Verifier{Name: name, Kind: kind, Source: manifest, Tool: "cargo", Dir: dir, Argv: argv, Warm: warm, Scratch: scratch(dir, "target/")})
 		}
@@ -66,7 +66,7 @@ func (t *tree) dotnet(at, want string) []Verifier {
 	for _, file := range files[:min(len(files), 4)] {
 		dir, name := path.Split(file)
 		dir = clean(dir)
-		warm := []Step{{Argv: []string{"dotnet", "restore", name}, Dir: dir, Cache: "nuget", Executes: true, Optional: true}}
+		warm := []Step{{Argv: []string{"dotnet", "restore", name}, Dir: dir, Executes: true, Optional: true}}
 		add := func(what string, kind Kind, argv ...string) {
 			found = append(found, Verifier{Name: what, Kind: kind, Source: file, Tool: "dotnet", Dir: dir, Argv: argv, Warm: warm, Scratch: scratch(clean(at), "bin/", "obj/", "TestResults/")})
 		}
@@ -105,7 +105,7 @@ func (t *tree) bazel(at, want string) []Verifier {
 	return []Verifier{{
 		Name: "bazel test", Kind: Test, Source: path.Join(at, source), Tool: "bazel", Dir: at,
 		Argv:    slices.Concat([]string{"bazel", "test"}, flags, []string{"--test_output=errors", pattern}),
-		Warm:    []Step{{Argv: slices.Concat([]string{"bazel", "fetch"}, flags[:3], []string{pattern}), Dir: at, Cache: "bazel", Executes: true, Optional: true}},
+		Warm:    []Step{{Argv: slices.Concat([]string{"bazel", "fetch"}, flags[:3], []string{pattern}), Dir: at, Executes: true, Optional: true}},
 		Scratch: scratch(at, "bazel-*"),
 	}}
 }
@@ -122,6 +122,6 @@ func (t *tree) preCommit(at string) []Verifier {
 	}
 	return []Verifier{{
 		Name: "pre-commit", Kind: Lint, Source: path.Join(at, name), Tool: "pre-commit", Dir: at, Argv: []string{"sh", "-c", preCommitRun},
-		Warm: []Step{{Argv: []string{"pre-commit", "install-hooks"}, Dir: at, Cache: "pre-commit", Executes: true, Optional: true}},
+		Warm: []Step{{Argv: []string{"pre-commit", "install-hooks"}, Dir: at, Executes: true, Optional: true}},
 	}}
 }

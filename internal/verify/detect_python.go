@@ -206,8 +206,8 @@ func (t *tree) pythonInstall(at string, pyproject, cfg []byte, tools []string) (
 	if t.first(at, "setup.py", "pyproject.toml") != "" {
 		install += " && { .venv/bin/python3 -m pip install --quiet --no-index --no-deps --no-build-isolation -e . || true; }" // for entry points and version metadata
 	}
-	warm = []Step{{Name: "pip download " + words(args), Argv: []string{"sh", "-c", download}, Dir: at, Cache: "pip", Executes: executes, Optional: true}}
-	setup = []Step{{Name: "pip install " + words(args), Argv: fresh(install, ".venv"), Dir: at, Cache: "pip", Executes: true, Optional: true}}
+	warm = []Step{{Name: "pip download " + words(args), Argv: []string{"sh", "-c", download}, Dir: at, Executes: executes, Optional: true}}
+	setup = []Step{{Name: "pip install " + words(args), Argv: fresh(install, ".venv"), Dir: at, Executes: true, Optional: true}}
 	return warm, setup
 }
 

@@ -46,7 +46,6 @@ type Step struct {
 	Argv     []string          `json:"argv"`
 	Dir      string            `json:"dir"`
 	Env      map[string]string `json:"env,omitempty"`
-	Cache    string            `json:"cache,omitempty"`    // whose cache it fills or reads: go, npm, pip, maven, gradle, cargo, …
 	Executes bool              `json:"executes,omitempty"` // runs code of the repository or of its dependencies: never beside a cache that other repositories read
 	Local    bool              `json:"local,omitempty"`    // needs no network, once the steps before it had theirs
 	Optional bool              `json:"optional,omitempty"` // the verifier is worth running when the step fails

@@ -1,13 +1,9 @@
 package verify
 
 import (
-	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
-
-	"gaggle/internal/fleet"
 )
 
 // npmCache is a shell prologue for a cache that is mounted read-only: npm writes the index of a cache that it only reads, so
@@ -39,24 +35,4 @@ func kept(verifiers []Verifier) []Verifier {
 		}
 	}
 	return verifiers
-}
-
-// Warm runs one step that fills a cache (see WarmSteps): once, with network, in a checkout of the base that is thrown
-// away. The caller mounts the cache writable: a step that Executes gets one that no other repository reads. A step that
-// fails is worth telling a person; the verifiers then say themselves what they miss.
-func Warm(ctx context.Context, exec Exec, step Step) (fleet.Check, error) {
-	v := Verifier{Name: fmt.Sprintf("prepare %s", step.Cache), Argv: step.Argv, Dir: step.Dir, Tool: toolOf(step.Cache), Env: step.Env}
-	return one(ctx, exec, v, map[string]*fleet.Check{})
-}
-
-func toolOf(cache string) string {
-	switch cache {
-	case "npm", "pnpm", "yarn", "bun":
-		return "node"
-	case "pip":
-		return "python"
-	case "nuget":
-		return "dotnet"
-	}
-	return cache
 }
