@@ -1,7 +1,6 @@
 package forge_test
 
 import (
-	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -38,11 +37,10 @@ type driver interface {
 }
 
 var drivers = []struct {
-	name   string
-	known  bool // takes as reviewers only whom the host's members are
-	follow int  // calls to follow a hundred that did not change, each in a repository of its own; 10 unless set
-	once   int  // calls that the account's first pull request costs more, and that many others share
-	make   func(t testing.TB, f *fleetOf) (address func(slug string) string)
+	name  string
+	known bool // takes as reviewers only whom the host's members are
+	once  int  // calls that the account's first pull request costs more, and that many others share
+	make  func(t testing.TB, f *fleetOf) (address func(slug string) string)
 }{
 	{name: "github", make: func(t testing.TB, f *fleetOf) func(string) string {
 		url := simulator.GitHub(t, f.host, nil)
@@ -65,21 +63,21 @@ var drivers = []struct {
 		must(t, err)
 		return func(slug string) string { return url + "/" + slug + ".git" }
 	}},
-	{name: "bitbucket", follow: 20, known: true, once: 1, make: func(t testing.TB, f *fleetOf) func(string) string { // the members of the workspace
+	{name: "bitbucket", known: true, once: 1, make: func(t testing.TB, f *fleetOf) func(string) string { // the members of the workspace
 		url := simulator.BitbucketCloud(t, f.host, nil)
 		d, err := bitbucket.NewCloud(bitbucket.CloudConfig{URL: url, Credential: forge.Fixed("token"), Limiter: unpaced(), Now: f.now})
 		f.driver = d
 		must(t, err)
 		return func(slug string) string { return url + "/" + slug + ".git" }
 	}},
-	{name: "bitbucket-dc", follow: 20, known: true, make: func(t testing.TB, f *fleetOf) func(string) string {
+	{name: "bitbucket-dc", known: true, make: func(t testing.TB, f *fleetOf) func(string) string {
 		url := simulator.BitbucketDC(t, f.host, nil)
 		d, err := bitbucket.NewDataCenter(bitbucket.DataCenterConfig{URL: url, Credential: forge.Fixed("token"), Limiter: unpaced(), Now: f.now})
 		f.driver = d
 		must(t, err)
 		return func(slug string) string { return url + "/scm/" + slug + ".git" }
 	}},
-	{name: "azure", follow: 11, known: true, once: 2, make: func(t testing.TB, f *fleetOf) func(string) string { // the reviewers' numbers
+	{name: "azure", known: true, once: 2, make: func(t testing.TB, f *fleetOf) func(string) string { // the reviewers' numbers
 		url := simulator.AzureDevOps(t, f.host, nil)
 		d, err := azure.New(azure.Config{URL: url, Credential: forge.Fixed("token"), Limiter: unpaced(), Now: f.now})
 		f.driver = d
@@ -159,46 +157,6 @@ func TestCallsToOpen(t *testing.T) {
 				if slices.Max(calls) > 3 {
 					t.Errorf("%s: a pull request took up to %d calls: %v", branch, slices.Max(calls), calls)
 				}
-			}
-		})
-	}
-}
-
-// One that is followed and unchanged costs a tenth of a call, or about that.
-func TestCallsToFollow(t *testing.T) {
-	const n = 100
-	for _, d := range drivers {
-		t.Run(d.name, func(t *testing.T) {
-			t.Parallel()
-			f := newFleet(t, d.make, n)
-			refs, _ := f.open(t, "gaggle/a", func(int) []string { return nil })
-			pass := func(since time.Time) (calls int, seen map[int]bool) {
-				t.Helper()
-				seen = map[int]bool{}
-				before := f.host.Calls("")
-				for p, err := range f.Follow(t.Context(), refs, since) {
-					if err != nil || p.State != forge.StateOpen || p.Conflicts {
-						t.Fatal(p, err)
-					}
-					seen[slices.IndexFunc(refs, func(r forge.PullRef) bool { return r.Repo.Name == p.Repository })] = true
-				}
-				return f.host.Calls("") - before, seen
-			}
-			if _, seen := pass(time.Time{}); len(seen) != n {
-				t.Fatalf("a first pass saw %d of %d", len(seen), n)
-			}
-			for range 2 { // until nothing is in flux any more
-				pass(time.Now())
-				f.late.Add(int64(time.Hour))
-			}
-			for range 3 {
-				if calls, _ := pass(time.Now().Add(time.Minute)); calls > cmp.Or(d.follow, 10)*n/100 {
-					t.Errorf("%d calls followed %d unchanged ones", calls, n)
-				}
-			}
-			f.host.Say(refs[7].Repo.Name, refs[7].Number, simulator.Comment{Author: "ann", Body: "hm", At: time.Now()})
-			if _, seen := pass(time.Now()); !seen[7] {
-				t.Error("a comment was missed")
 			}
 		})
 	}

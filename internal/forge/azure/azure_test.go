@@ -92,8 +92,8 @@ func TestCalls(t *testing.T) {
 	if pulls, calls := follow(time.Time{}); len(pulls) != n || calls != 1+pages+n*checks {
 		t.Errorf("at first %d calls saw %d", calls, len(pulls))
 	}
-	now = now.Add(10 * time.Minute) // a head without checks gets none any more
-	unchanged := pages + 1 + checks // the builds, and one of the rest
+	now = now.Add(10 * time.Minute)     // a head without checks gets none any more
+	unchanged := pages + 1 + checks + 1 // the builds, one of the rest, and whether one merges
 	before, calls := follow(time.Now())
 	if len(before) != n || calls != unchanged {
 		t.Errorf("%d calls saw %d", calls, len(before))

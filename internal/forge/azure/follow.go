@@ -12,21 +12,24 @@ import (
 	"sync"
 	"time"
 
+	"gaggle/internal/fleet"
 	"gaggle/internal/forge"
 )
 
 const (
-	atOnce   = 16              // reads of a pass that are under way at once
-	fluxMost = 100             // pull requests in flux that a pass reads
-	restPart = 33              // of those at rest, a pass reads one in so many
-	youth    = 5 * time.Minute // how long a head without any check may still get its first
+	atOnce    = 16              // reads of a pass that are under way at once
+	fluxMost  = 50              // pull requests in flux whose checks a pass reads
+	talkPart  = 25              // of those at rest, a pass reads the comments of one in so many
+	checkPart = 75              // and the checks of one in so many, with whether it still can be merged
+	youth     = 5 * time.Minute // how long a head without any check may still get its first
 )
 
 // memory is what the driver has seen of an open pull request beyond what lists tell.
 type memory struct {
 	head, votes string
 	headSeen    time.Time // first
-	read        time.Time
+	heard       time.Time // when comments were read
+	checked     time.Time // when checks were read
 	said        time.Time // the last comment or vote
 	ci          forge.CheckState
 }
@@ -54,18 +57,28 @@ func (f *Forge) remembered(p *pullRequest) memory {
 
 // sight is a pull request in a pass.
 type sight struct {
-	ref forge.PullRef
-	p   *pullRequest
-	ci  forge.CheckState
-	err error
+	ref  forge.PullRef
+	p    *pullRequest
+	ci   forge.CheckState
+	err  error
+	look part
 }
+
+// part is what is looked at closer.
+type part int
+
+const (
+	talk   part = 1 << iota // comments and votes: a call
+	checks                  // two calls
+	merge                   // a call: the host finds out about conflicts with a base that moved when somebody asks
+)
 
 // Follow implements forge.Follower: a call for each page of the open pull requests that the account made, in each project that
 // has one, another for the builds that ended there, and one for each of those followed that is not open any more. Lists tell
-// the head, the votes and conflicts of a pull request, and neither its checks nor its comments. For those, three more
-// calls are made for each that is new, that has another head or other votes, that a build ended for, whose checks are under
-// way, and for one in 33 of the rest. Every open one is given, its body cut at 400 characters; its time is that of the last
-// comment or vote that was seen.
+// the head, the votes and conflicts of a pull request, and neither its checks nor its comments. Those are read of each that
+// has another head or other votes, or that a build ended for; the checks, of those that have some under way; and of the rest,
+// the comments of one in 25 and the checks of one in 75. Every open one is given, its body cut at 400 characters; its time is
+// that of the last comment or vote that was seen.
 func (f *Forge) Follow(ctx context.Context, among []forge.PullRef, since time.Time) iter.Seq2[forge.Pull, error] {
 	return func(yield func(forge.Pull, error) bool) {
 		seen, projects, err := f.sights(ctx, among)
@@ -231,21 +244,37 @@ func (f *Forge) due(ctx context.Context, seen []*sight, projects []string, since
 		}
 		changed := known && (m.head != s.p.SourceCommit.ID || m.votes != s.p.votes())
 		if since.IsZero() || changed || built[s.p.key()] || built[s.p.Repository.ID+" "+s.p.Source] {
-			due = append(due, s)
+			s.look = talk | checks
 		} else {
 			rest = append(rest, watched{s, m})
 		}
 	}
 	f.mu.Unlock()
-	slices.SortStableFunc(rest, func(a, b watched) int { return cmp.Or(a.read.Compare(b.read), cmp.Compare(a.p.key(), b.p.key())) })
-	flux, calm := fluxMost, max(1, len(rest)/restPart)
-	for _, w := range rest {
-		if quota := map[bool]*int{true: &flux, false: &calm}[w.flux(now)]; *quota > 0 {
-			*quota--
-			due = append(due, w.sight)
+	turns := func(last func(memory) time.Time, take func(watched)) {
+		slices.SortStableFunc(rest, func(a, b watched) int {
+			return cmp.Or(last(a.memory).Compare(last(b.memory)), cmp.Compare(a.p.key(), b.p.key()))
+		})
+		for _, w := range rest {
+			take(w)
 		}
 	}
-	return due, nil
+	flux, calm, quiet := fluxMost, max(1, len(rest)/checkPart), max(1, len(rest)/talkPart)
+	turns(func(m memory) time.Time { return m.checked }, func(w watched) {
+		if w.flux(now) && flux > 0 {
+			flux--
+			w.look |= checks
+		} else if !w.flux(now) && calm > 0 {
+			calm--
+			w.look |= checks | merge
+		}
+	})
+	turns(func(m memory) time.Time { return m.heard }, func(w watched) {
+		if quiet > 0 {
+			quiet--
+			w.look |= talk
+		}
+	})
+	return slices.DeleteFunc(slices.Clone(seen), func(s *sight) bool { return s.look == 0 }), nil
 }
 
 // built are the pull requests, and the branches, for which a build ended since a time. A token that may not read builds finds
@@ -271,37 +300,59 @@ func (f *Forge) built(ctx context.Context, projects []string, since time.Time) (
 
 // read looks at a pull request closer.
 func (f *Forge) read(ctx context.Context, s *sight) {
-	head := s.p.SourceCommit.ID
-	checks, err := f.checks(ctx, s.ref.Repo, ids{s.p.Repository.Project.ID, s.p.Repository.ID}, s.p.Number, head)
-	var threads []thread
-	if err == nil {
-		threads, err = f.threads(ctx, s.ref.Repo, s.p.Number)
+	head, id := s.p.SourceCommit.ID, s.p.Repository
+	var said time.Time
+	sum := s.ci
+	if s.look&merge != 0 {
+		if _, s.err = f.get(ctx, s.ref.Repo, s.ref.Number); s.err != nil {
+			return
+		}
 	}
-	if err != nil {
-		s.err = err
-		return
+	if s.look&checks != 0 {
+		var list []forge.Check
+		if list, s.err = f.checks(ctx, s.ref.Repo, ids{id.Project.ID, id.ID}, s.p.Number, head); s.err != nil {
+			return
+		}
+		sum = forge.Sum(list)
+	}
+	if s.look&talk != 0 {
+		if said, s.err = f.lastSaid(ctx, s.ref.Repo, s.p.Number); s.err != nil {
+			return
+		}
 	}
 	now := f.now()
-	m := memory{head: head, votes: s.p.votes(), headSeen: now, read: now, ci: forge.Sum(checks)}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	m := f.memories[s.p.key()]
+	if m.head != head {
+		m = memory{head: head, headSeen: now, said: m.said}
+	}
+	m.votes, s.ci = s.p.votes(), sum
+	if s.look&checks != 0 {
+		m.ci, m.checked = sum, now
+	}
+	if s.look&talk != 0 {
+		m.said, m.heard = said, now
+	}
+	if len(f.memories) > 20000 {
+		clear(f.memories)
+	}
+	f.memories[s.p.key()] = m
+}
+
+// lastSaid is when somebody last commented or voted.
+func (f *Forge) lastSaid(ctx context.Context, repo fleet.Repository, n int) (last time.Time, err error) {
+	threads, err := f.threads(ctx, repo, n)
 	for _, t := range threads {
 		said := t.said()
 		if _, _, at, ok := t.vote(); ok {
 			said = append(said, comment{Published: moment{at}})
 		}
 		for _, c := range said {
-			if c.Published.After(m.said) {
-				m.said = c.Published.Time
+			if c.Published.After(last) {
+				last = c.Published.Time
 			}
 		}
 	}
-	s.ci = m.ci
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if was := f.memories[s.p.key()]; was.head == head {
-		m.headSeen = was.headSeen
-	}
-	if len(f.memories) > 20000 {
-		clear(f.memories)
-	}
-	f.memories[s.p.key()] = m
+	return last, err
 }

@@ -238,12 +238,14 @@ var pullFields = []string{"id", "title", "description", "summary.raw", "state", 
 	"destination.branch", "destination.commit.hash", "destination.repository.uuid", "destination.repository.full_name", "merge_commit.hash", "reviewers",
 	"created_on", "updated_on", "links.html.href"}
 
+func hashKey(uuid, short string) string { return uuid + " " + short }
+
 // full is what a shortened commit of a repository is in full. A commit that is gone stays short.
 func (f *Cloud) full(ctx context.Context, repo fleet.Repository, uuid, short string) (string, error) {
 	if len(short) >= 40 || short == "" {
 		return short, nil
 	}
-	key := uuid + " " + short
+	key := hashKey(uuid, short)
 	if hash, ok := f.hashes.get(key); ok {
 		return hash, nil
 	}

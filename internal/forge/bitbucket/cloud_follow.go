@@ -20,7 +20,6 @@ import (
 const (
 	atOnce   = 8  // reads of a pass that are under way at once
 	fluxMost = 50 // pull requests in flux that a pass reads
-	restPart = 25 // of those at rest, a pass reads one in so many
 	youth    = 5 * time.Minute
 )
 
@@ -30,9 +29,9 @@ type cloudSeen struct {
 	head     string
 	headSeen time.Time // first
 	ci       forge.CheckState
-	pushed   bool // somebody pushed to its repository since it was read
-	read     time.Time
-	ended    bool
+	pushed   bool      // somebody pushed to its repository since it was read
+	read     time.Time // by itself, with its conflicts
+	asked    time.Time // for its statuses
 }
 
 // flux says that a pull request is about to change.
@@ -43,10 +42,12 @@ func (s cloudSeen) flux(now time.Time) bool {
 // cloudFollows is what following remembers. Lists are by workspace and author, and name a repository as it is called now.
 type cloudFollows struct {
 	mu      sync.Mutex
-	of      map[string]string    // the workspace that a repository is in now, by the slug that the fleet has
-	slugs   map[string]string    // that slug by the repository's uuid
-	authors map[string][]string  // uuids by workspace
-	seen    map[string]cloudSeen // by slug and number
+	of      map[string]string     // the workspace that a repository is in now, by the slug that the fleet has
+	slugs   map[string]string     // that slug by the repository's uuid
+	authors map[string][]string   // uuids by workspace
+	listed  map[string]bool       // whether all that is open has been listed, by workspace and author
+	last    map[string]*cloudPull // pull requests as the host last gave them, by slug and number
+	seen    map[string]cloudSeen  // likewise
 }
 
 // learn remembers what a pull request says of its repository and its author.
@@ -59,9 +60,11 @@ func (f *Cloud) learn(repo fleet.Repository, p *cloudPull) {
 	m := &f.follows
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.of == nil || len(m.of) > 1<<17 || len(m.seen) > 1<<17 {
-		m.of, m.slugs, m.authors, m.seen = map[string]string{}, map[string]string{}, map[string][]string{}, map[string]cloudSeen{}
+	if m.of == nil || len(m.of) > 1<<17 || len(m.seen) > 1<<17 || len(m.last) > 1<<17 {
+		m.of, m.slugs, m.authors, m.listed = map[string]string{}, map[string]string{}, map[string][]string{}, map[string]bool{}
+		m.last, m.seen = map[string]*cloudPull{}, map[string]cloudSeen{}
 	}
+	m.last[cloudKey(slug, p.ID)] = p
 	if uuid := p.Destination.Repository.UUID; uuid != "" {
 		m.slugs[uuid] = slug
 	}
@@ -75,20 +78,19 @@ func (f *Cloud) learn(repo fleet.Repository, p *cloudPull) {
 	}
 }
 
-func (f *Cloud) remember(key string, p *cloudPull, ci forge.CheckState) {
-	m := &f.follows
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	now := f.now()
-	s := m.seen[key]
-	if s.head != p.Source.Commit.Hash {
-		s = cloudSeen{head: p.Source.Commit.Hash, headSeen: now}
-	}
-	s.ci, s.pushed, s.read, s.ended = ci, false, now, p.State != "OPEN"
-	if m.seen != nil {
-		m.seen[key] = s
-	}
+func cloudKey(slug string, number int) string {
+	return strings.ToLower(slug) + "#" + strconv.Itoa(number)
 }
+
+// part is what is looked at closer.
+type part int
+
+const (
+	alone    part = 1 << iota // the pull request by itself: a call
+	statuses                  // a call
+	merges                    // whether it can be merged: two calls, unless that was asked within the hour
+	all      = alone | statuses | merges
+)
 
 // pass is one look at pull requests.
 type pass struct {
@@ -96,15 +98,16 @@ type pass struct {
 	keys   []string // slug and number, as the fleet has them
 	bySlug map[string][]string
 	refs   map[string]forge.PullRef
-	found  map[string]*cloudPull
-	due    []string // what is read, in order
-	taken  map[string]bool
+	gone   map[string]bool // workspaces and authors whose lists were gone through
+	due    []string        // what is read, in order
+	taken  map[string]part
 }
 
-func (p *pass) take(key string) {
-	if !p.taken[key] {
-		p.taken[key], p.due = true, append(p.due, key)
+func (p *pass) take(key string, what part) {
+	if p.taken[key] == 0 {
+		p.due = append(p.due, key)
 	}
+	p.taken[key] |= what
 }
 
 // workspaces are where the pull requests are.
@@ -135,13 +138,12 @@ func (p *pass) mine(uuid, name string) string {
 }
 
 // Follow implements forge.Follower. For each workspace one call lists fifty pull requests that people touched, and one a
-// hundred repositories that somebody pushed to. What was touched is read with its statuses and conflicts, and so are fifty of
-// those in flux: whose repository was pushed to, whose statuses are under way, or which are too young to have any. Of those at
-// rest each pass reads one in 25. The first pass lists
-// all that are open, and asks for the others one by one.
+// hundred repositories that somebody pushed to; the first time, fifty of those that are open. What was touched is read with its
+// statuses and conflicts, and so are fifty of those in flux: whose repository was pushed to, whose statuses are under way, or
+// which are too young to have any. Of those at rest some take their turn in each pass: see rest.
 func (f *Cloud) Follow(ctx context.Context, among []forge.PullRef, since time.Time) iter.Seq2[forge.Pull, error] {
 	return func(yield func(forge.Pull, error) bool) {
-		p := &pass{Cloud: f, bySlug: map[string][]string{}, refs: map[string]forge.PullRef{}, found: map[string]*cloudPull{}, taken: map[string]bool{}}
+		p := &pass{Cloud: f, bySlug: map[string][]string{}, refs: map[string]forge.PullRef{}, gone: map[string]bool{}, taken: map[string]part{}}
 		for _, ref := range among {
 			slug, err := f.slug(ref.Repo)
 			if err != nil {
@@ -151,7 +153,7 @@ func (f *Cloud) Follow(ctx context.Context, among []forge.PullRef, since time.Ti
 				continue
 			}
 			slug = strings.ToLower(slug)
-			key := slug + "#" + strconv.Itoa(ref.Number)
+			key := cloudKey(slug, ref.Number)
 			p.keys, p.bySlug[slug], p.refs[key] = append(p.keys, key), append(p.bySlug[slug], key), ref
 		}
 		if err := p.look(ctx, since); err != nil {
@@ -162,7 +164,7 @@ func (f *Cloud) Follow(ctx context.Context, among []forge.PullRef, since time.Ti
 			pulls, errs := make([]forge.Pull, len(some)), make([]error, len(some))
 			var wg sync.WaitGroup
 			for i, key := range some {
-				wg.Go(func() { pulls[i], errs[i] = p.read(ctx, key, p.found[key]) })
+				wg.Go(func() { pulls[i], errs[i] = p.read(ctx, key) })
 			}
 			wg.Wait()
 			for i, key := range some {
@@ -177,32 +179,60 @@ func (f *Cloud) Follow(ctx context.Context, among []forge.PullRef, since time.Ti
 	}
 }
 
-// read completes a pull request with its statuses and conflicts, and gets it first where no list gave it.
-func (p *pass) read(ctx context.Context, key string, raw *cloudPull) (forge.Pull, error) {
-	ref := p.refs[key]
-	p.follows.mu.Lock()
-	pushed := p.follows.seen[key].pushed
-	p.follows.mu.Unlock()
+// known is a pull request as the host last gave it, with what was seen of it.
+func (p *pass) known(key string) (*cloudPull, cloudSeen) {
+	m := &p.follows
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.last[key], m.seen[key]
+}
+
+// read looks at a pull request as closely as it was taken for.
+func (p *pass) read(ctx context.Context, key string) (forge.Pull, error) {
+	ref, what := p.refs[key], p.taken[key]
+	raw, s := p.known(key)
 	var err error
-	if raw == nil {
+	if raw == nil || what&alone != 0 {
 		if raw, err = p.get(ctx, ref.Repo, ref.Number); err != nil {
 			return forge.Pull{}, err
 		}
 	}
-	p.learn(ref.Repo, raw)
 	out, err := p.pull(ctx, ref.Repo, raw)
-	if err != nil || out.State != forge.StateOpen {
-		p.remember(key, raw, "")
-		return out, err
-	}
-	checks, err := p.Checks(ctx, ref.Repo, out.HeadSHA)
 	if err != nil {
 		return out, err
 	}
-	out.CI = forge.Sum(checks)
-	out.Conflicts, err = p.conflicts(ctx, ref.Repo, raw, pushed)
-	p.remember(key, raw, out.CI)
-	return out, err
+	now := p.now()
+	if s.head != raw.Source.Commit.Hash {
+		s = cloudSeen{head: raw.Source.Commit.Hash, headSeen: now}
+	}
+	if out.State == forge.StateOpen {
+		if what&statuses != 0 || s.ci == "" {
+			checks, err := p.Checks(ctx, ref.Repo, out.HeadSHA)
+			if err != nil {
+				return out, err
+			}
+			s.ci, s.asked = forge.Sum(checks), now
+		}
+		if what&merges != 0 || !p.tried(raw) {
+			if out.Conflicts, err = p.conflicts(ctx, ref.Repo, raw, s.pushed); err != nil {
+				return out, err
+			}
+			s.pushed = false
+		} else {
+			out.Conflicts = p.clashed(raw)
+		}
+		if what&alone != 0 {
+			s.read = now
+		}
+		out.CI = s.ci
+	}
+	m := &p.follows
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.seen != nil {
+		m.seen[key] = s
+	}
+	return out, nil
 }
 
 // look finds out what is read in this pass.
@@ -212,23 +242,9 @@ func (p *pass) look(ctx context.Context, since time.Time) error {
 		if err != nil {
 			return err
 		}
-		q := query("", "-created_on", "OPEN")
-		if !since.IsZero() {
-			q = query("updated_on>="+stamp(since), "-updated_on")
-		}
 		for _, author := range authors {
-			for raw, err := range pages[cloudPull](ctx, p.Cloud, p.authored(workspace, author)+q) {
-				if refused(err) {
-					break // hidden from the credential: those at rest are read one by one
-				}
-				if err != nil {
-					return err
-				}
-				key := p.mine(raw.Destination.Repository.UUID, raw.Destination.Repository.FullName) + "#" + strconv.Itoa(raw.ID)
-				if _, ok := p.refs[key]; ok && p.found[key] == nil {
-					p.found[key] = &raw
-					p.take(key)
-				}
+			if err := p.list(ctx, workspace, author, since); err != nil {
+				return err
 			}
 		}
 		if since.IsZero() {
@@ -240,11 +256,50 @@ func (p *pass) look(ctx context.Context, since time.Time) error {
 	}
 	if since.IsZero() {
 		for _, key := range p.keys {
-			p.take(key)
+			p.take(key, statuses|merges)
 		}
 		return nil
 	}
 	p.rest()
+	return nil
+}
+
+// list goes through the open pull requests of an author, once, and through those that anybody touched.
+func (p *pass) list(ctx context.Context, workspace, author string, since time.Time) error {
+	m := &p.follows
+	m.mu.Lock()
+	open := m.listed[workspace+" "+author]
+	m.mu.Unlock()
+	var queries []string
+	if !open || since.IsZero() {
+		queries = append(queries, query("", "-created_on", "OPEN"))
+	}
+	if !since.IsZero() {
+		queries = append(queries, query("updated_on>="+stamp(since), "-updated_on"))
+	}
+	for i, q := range queries {
+		for raw, err := range pages[cloudPull](ctx, p.Cloud, p.authored(workspace, author)+q) {
+			if refused(err) {
+				return nil // hidden from the credential: all are read one by one
+			}
+			if err != nil {
+				return err
+			}
+			key := cloudKey(p.mine(raw.Destination.Repository.UUID, raw.Destination.Repository.FullName), raw.ID)
+			if ref, ok := p.refs[key]; ok {
+				p.learn(ref.Repo, &raw)
+				if i == len(queries)-1 {
+					p.take(key, statuses|merges)
+				}
+			}
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.listed != nil {
+		m.listed[workspace+" "+author] = true
+	}
+	p.gone[workspace+" "+author] = true
 	return nil
 }
 
@@ -265,7 +320,7 @@ func (p *pass) pushed(ctx context.Context, workspace string, since time.Time) er
 		keys := p.bySlug[p.mine(r.UUID, r.FullName)]
 		p.follows.mu.Lock()
 		for _, key := range keys {
-			if s, ok := p.follows.seen[key]; ok {
+			if s := p.follows.seen[key]; p.follows.seen != nil {
 				s.pushed = true
 				p.follows.seen[key] = s
 			}
@@ -275,24 +330,63 @@ func (p *pass) pushed(ctx context.Context, workspace string, since time.Time) er
 	return nil
 }
 
-// rest takes what is in flux, and its share of what is not, the longest unread first.
+// rest takes what is in flux, and some of what is not, each longest unread first: one in 200 by itself with its conflicts, in
+// case a list left something out, and the statuses of one in 20, as far as 65 calls for a thousand go. What no list gave is
+// closed, or somebody else's, and is read by itself soon.
 func (p *pass) rest() {
 	m := &p.follows
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	keys := slices.Clone(p.keys)
-	slices.SortStableFunc(keys, func(a, b string) int { return m.seen[a].read.Compare(m.seen[b].read) })
-	now, flux, rest := p.now(), fluxMost, max(1, len(keys)/restPart)
-	for _, key := range keys {
-		quota := &rest
-		if m.seen[key].flux(now) {
-			quota = &flux
-		}
-		if *quota > 0 && !m.seen[key].ended && !p.taken[key] {
-			*quota--
-			p.take(key)
+	turns := func(last func(cloudSeen) time.Time, take func(key string, raw *cloudPull, s cloudSeen)) {
+		keys := slices.Clone(p.keys)
+		slices.SortStableFunc(keys, func(a, b string) int { return last(m.seen[a]).Compare(last(m.seen[b])) })
+		for _, key := range keys {
+			if raw := m.last[key]; raw == nil || raw.State == "OPEN" {
+				take(key, raw, m.seen[key])
+			}
 		}
 	}
+	calls := max(4, len(p.keys)*13/200)
+	spend := func(key string, what part, raw *cloudPull, s cloudSeen) {
+		if _, known := p.hashes.get(hashKey(raw.Destination.Repository.UUID, raw.Source.Commit.Hash)); !known {
+			calls--
+		}
+		if what&alone != 0 {
+			calls--
+		}
+		if what&statuses != 0 || s.ci == "" {
+			calls--
+		}
+		if what&merges != 0 || !p.tried(raw) {
+			calls -= 2
+		}
+		p.take(key, what)
+	}
+	now, flux, single := p.now(), fluxMost, max(1, len(p.keys)/200)
+	turns(func(s cloudSeen) time.Time { return s.read }, func(key string, raw *cloudPull, s cloudSeen) {
+		switch in := s.flux(now) || raw == nil; {
+		case p.taken[key] != 0:
+		case in && flux > 0 && (raw == nil || s.pushed):
+			flux--
+			p.take(key, all)
+		case in && flux > 0:
+			flux--
+			p.take(key, statuses)
+		case !in && single > 0:
+			single--
+			spend(key, alone|merges, raw, s)
+		}
+	})
+	turns(func(s cloudSeen) time.Time { return s.asked }, func(key string, raw *cloudPull, s cloudSeen) {
+		if calls <= 0 || p.taken[key] != 0 || raw == nil {
+			return
+		}
+		what := statuses
+		if workspace, _, _ := strings.Cut(strings.ToLower(raw.Destination.Repository.FullName), "/"); !p.gone[workspace+" "+raw.Author.UUID] {
+			what |= alone // what was last seen may be old
+		}
+		spend(key, what, raw, s)
+	})
 }
 
 // authors are those whose pull requests are followed in a workspace; the first time, that of one of them.
@@ -310,15 +404,10 @@ func (p *pass) authors(ctx context.Context, workspace string) ([]string, error) 
 		if owner, _, _ := strings.Cut(key, "/"); owner != workspace {
 			continue
 		}
-		raw, err := p.get(ctx, p.refs[key].Repo, p.refs[key].Number)
-		if err == nil {
-			p.found[key] = raw
-			p.take(key)
-		} else if forge.Passing(err) || ctx.Err() != nil {
+		if _, err := p.get(ctx, p.refs[key].Repo, p.refs[key].Number); forge.Passing(err) || ctx.Err() != nil {
 			return nil, err
-		} else {
-			p.take(key) // and says why when it is read
 		}
+		p.take(key, statuses|merges) // or it says why not when it is read
 		break
 	}
 	return known(), nil

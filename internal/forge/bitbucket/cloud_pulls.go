@@ -217,10 +217,27 @@ func (f *Cloud) get(ctx context.Context, repo fleet.Repository, number int) (*cl
 	return &p, nil
 }
 
+// pair names the commits that would be merged.
+func (p *cloudPull) pair() string {
+	return strings.Join([]string{p.Destination.Repository.UUID, p.Source.Commit.Hash, p.Destination.Commit.Hash}, " ")
+}
+
+// tried says whether the host was ever asked whether it can merge it.
+func (f *Cloud) tried(p *cloudPull) bool {
+	_, ok := f.merges.get(p.pair())
+	return ok
+}
+
+// clashed says whether the host was last seen not to be able to merge it.
+func (f *Cloud) clashed(p *cloudPull) bool {
+	known, _ := f.merges.get(p.pair())
+	return known.conflicts
+}
+
 // conflicts looks for files that the host could not merge. What it found within the hour is taken for it, unless a fresh look
 // is asked for.
 func (f *Cloud) conflicts(ctx context.Context, repo fleet.Repository, p *cloudPull, fresh bool) (bool, error) {
-	key := strings.Join([]string{p.Destination.Repository.UUID, p.Source.Commit.Hash, p.Destination.Commit.Hash}, " ")
+	key := p.pair()
 	if known, ok := f.merges.get(key); ok && !fresh && f.now().Sub(known.at) < time.Hour {
 		return known.conflicts, nil
 	}

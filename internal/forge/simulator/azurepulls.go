@@ -66,6 +66,9 @@ func (a *azure) list(c *call, repos []*Repo) {
 			if err := a.advance(c, p); err != nil {
 				return false
 			}
+			if p.asked == 1 { // by now the host has found out
+				c.host.mergeable(c.ctx, p)
+			}
 			source, creator := q.Get("searchCriteria.sourceRefName"), q.Get("searchCriteria.creatorId")
 			return (wanted == "" || p.State == wanted) && (source == "" || source == "refs/heads/"+p.Head) && (creator == "" || creator == personID(p.Author))
 		})
