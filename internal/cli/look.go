@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -46,6 +47,16 @@ func printTarget(w io.Writer, d *ops.TargetDetail) {
 	if d.Stat.Files > 0 {
 		entry("diff", fmt.Sprintf("%s, +%d -%d lines", plural(d.Stat.Files, "file"), d.Stat.Added, d.Stat.Deleted))
 	}
+	if d.Risk != nil {
+		var parts []string
+		for _, p := range d.Risk.Parts {
+			parts = append(parts, fmt.Sprintf("%d for %s (%s)", p.Points, p.Name, p.Why))
+		}
+		entry("risk", fmt.Sprintf("%d of 100: %s", d.Risk.Score, strings.Join(parts, ", ")))
+	}
+	if d.Evidence != nil {
+		entry("evidence", fmt.Sprintf("%s: %s", merging(d.Evidence.Open), d.Evidence))
+	}
 	if d.PullURL != "" {
 		entry("pull request", fmt.Sprintf("%s %d on %s: %s", d.Repository, d.PullNumber, d.Branch, d.PullURL))
 	}
@@ -63,6 +74,14 @@ func printTarget(w io.Writer, d *ops.TargetDetail) {
 		e.Component, e.Campaign = "", "" // both stand above
 		fmt.Fprintf(w, "  %s %s: %s\n", e.At.Local().Format("2006-01-02 15:04:05"), clip(e.Actor, 40), line(e))
 	}
+}
+
+// merging says what evidence for merging without a person comes to.
+func merging(enough bool) string {
+	if enough {
+		return "enough to merge without a person"
+	}
+	return "not enough to merge without a person"
 }
 
 // describe says how an attempt ended, by whom and how long it took.

@@ -32,6 +32,7 @@ type visit struct {
 	commands []command
 	blamed   []forge.Check // checks that fail because of the change
 	noted    string        // what happened that the ledger has no move for
+	merging  string        // why Gaggle merges it; "" when it does not
 }
 
 // attend looks at a proposed target's pull request and takes the next step about it. pull is as the forge has just shown it, or nil.
@@ -89,6 +90,9 @@ func (v *visit) rest(ctx context.Context) error {
 		v.f.MergedAt, v.f.MergeSHA, v.f.LookAgain = v.now, v.pull.MergeSHA, v.now.Add(watchFirst)
 		if v.f.MergedBy == "" {
 			v.f.MergedBy = "people"
+		}
+		if v.merging != "" {
+			move.Actor, move.Message = v.e.cfg.Actor, "its pull request was merged: "+v.merging
 		}
 	} else {
 		move.To, move.Message = fleet.Closed, "its pull request was closed"
@@ -278,14 +282,15 @@ func (v *visit) facts(ctx context.Context) (policy.PullFacts, error) {
 	}
 	if f.Policy == spec.MergeAuto && len(f.Approvals) == 0 {
 		var err error
-		if f.Rule, err = v.mergeRule(ctx); err != nil {
+		var risk policy.Risk
+		if f.Rule, risk, err = v.mergeRule(ctx); err != nil {
 			return f, err
 		}
 		evidence, err := v.e.evidence(ctx, v.c, v.t.Wave)
 		if err != nil {
 			return f, err
 		}
-		f.Evidence = evidence.Open
+		f.Evidence, f.Risk, f.Proof = evidence.Open, "risk "+risk.String(), evidence.String()
 	}
 	return f, nil
 }
@@ -427,6 +432,6 @@ func (v *visit) merge(ctx context.Context, why string) error {
 	if err != nil || got.State != forge.StateMerged {
 		return err // the next pass sees it
 	}
-	v.pull = got
+	v.pull, v.merging = got, why
 	return v.rest(ctx)
 }

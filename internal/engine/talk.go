@@ -193,6 +193,14 @@ func (v *visit) explain(ctx context.Context) (string, error) {
 	if len(v.f.Flaky) > 0 {
 		fmt.Fprintf(&b, "Flaky: %s. ", strings.Join(v.f.Flaky, ", "))
 	}
+	if risk, err := v.e.Risk(ctx, v.t, attempts); err != nil {
+		return "", err
+	} else if risk != nil {
+		fmt.Fprintf(&b, "Risk: %s. ", risk)
+	}
+	if facts.Proof != "" {
+		fmt.Fprintf(&b, "Evidence for merging without a person: %s. ", facts.Proof)
+	}
 	_, now := policy.Attend(facts)
 	fmt.Fprintf(&b, "Now: %s.", now)
 	return b.String(), nil

@@ -106,17 +106,28 @@ func (e *Engine) evidence(ctx context.Context, c *spec.Campaign, wave int) (poli
 	return policy.Prove(good, all, c.Merge.Evidence), nil
 }
 
-// mergeRule says whether the campaign's rule lets auto merge the pull request.
-func (v *visit) mergeRule(ctx context.Context) (bool, error) {
-	facts, err := v.mergeFacts(ctx)
+// Evidence is what the waves before one say about merging a campaign's changes without a person; ok says that the campaign asks for it.
+func (e *Engine) Evidence(ctx context.Context, campaign string, wave int) (proof policy.Evidence, ok bool, err error) {
+	_, c, err := e.campaign(ctx, campaign)
+	if err != nil || c.Merge.Policy != spec.MergeAuto {
+		return policy.Evidence{}, false, err
+	}
+	proof, err = e.evidence(ctx, c, wave)
+	return proof, true, err
+}
+
+// mergeRule says whether the campaign's rule lets auto merge the pull request, and how risky its diff is.
+func (v *visit) mergeRule(ctx context.Context) (bool, policy.Risk, error) {
+	facts, risk, err := v.mergeFacts(ctx)
 	if err != nil {
-		return false, err
+		return false, risk, err
 	}
 	rule, err := v.e.mergeWhen(v.t.Campaign, v.c)
 	if err != nil {
-		return false, err
+		return false, risk, err
 	}
-	return rule.Allows(facts)
+	allowed, err := rule.Allows(facts)
+	return allowed, risk, err
 }
 
 // mergeWhen is the campaign's rule, compiled once a version of its file.
@@ -135,7 +146,7 @@ func (e *Engine) mergeWhen(name string, c *spec.Campaign) (*spec.MergeRule, erro
 }
 
 // mergeFacts is what the rule may look at.
-func (v *visit) mergeFacts(ctx context.Context) (spec.MergeFacts, error) {
+func (v *visit) mergeFacts(ctx context.Context) (spec.MergeFacts, policy.Risk, error) {
 	f := spec.MergeFacts{Checks: v.f.CI, Files: v.t.Stat.Files, Lines: v.t.Stat.Added + v.t.Stat.Deleted, Approvals: len(v.f.Approvals), Wave: v.t.Wave + 1,
 		Owner: v.t.Owner, Component: v.t.Component, OptOut: v.e.owner(v.t.Owner).Merge != ""}
 	if f.Checks == "before" {
@@ -143,36 +154,54 @@ func (v *visit) mergeFacts(ctx context.Context) (spec.MergeFacts, error) {
 	}
 	attempts, err := v.e.store.Attempts(ctx, v.t.ID)
 	if err != nil {
-		return f, err
+		return f, policy.Risk{}, err
 	}
-	rounds := 1
-	if n := len(attempts); n > 0 && len(attempts[n-1].Rounds) > 0 {
-		all := attempts[n-1].Rounds
-		last := all[len(all)-1]
-		rounds, f.Findings = len(all), len(last.Findings)
+	rounds := lastRounds(attempts)
+	if len(rounds) > 0 {
+		last := rounds[len(rounds)-1]
+		f.Findings = len(last.Findings)
 		if last.Verdict != nil {
 			f.Verdict = map[bool]string{true: "pass", false: "veto"}[last.Verdict.Pass]
 		}
 	}
-	risk, touched, err := v.risk(ctx, rounds)
+	risk, touched, err := v.e.risk(ctx, v.t, len(rounds))
 	f.Risk, f.TestsTouched = risk.Score, touched.Tests
-	return f, err
+	return f, risk, err
 }
 
-// risk weighs the diff, the component and its history.
-func (v *visit) risk(ctx context.Context, rounds int) (policy.Risk, guard.Touched, error) {
-	diff, err := v.e.store.GetRecord(ctx, v.t.DiffKey)
+// lastRounds are those of the newest attempt.
+func lastRounds(attempts []fleet.Attempt) []fleet.Round {
+	if len(attempts) == 0 {
+		return nil
+	}
+	return attempts[len(attempts)-1].Rounds
+}
+
+// Risk weighs a target's diff, the component and its history, as merging by itself does. A target without a diff has none.
+func (e *Engine) Risk(ctx context.Context, t fleet.Target, attempts []fleet.Attempt) (*policy.Risk, error) {
+	if t.DiffKey == "" || t.Stat.Files == 0 {
+		return nil, nil
+	}
+	risk, _, err := e.risk(ctx, t, len(lastRounds(attempts)))
+	if err != nil {
+		return nil, err
+	}
+	return &risk, nil
+}
+
+func (e *Engine) risk(ctx context.Context, t fleet.Target, rounds int) (policy.Risk, guard.Touched, error) {
+	diff, err := e.store.GetRecord(ctx, t.DiffKey)
 	if err != nil {
 		return policy.Risk{}, guard.Touched{}, err
 	}
 	touched := guard.Touches(diff)
-	facts := policy.RiskFacts{Stat: v.t.Stat, SourceTouched: touched.Source, TestsTouched: touched.Tests, BuildTouched: touched.Build, Rounds: rounds}
-	if v.e.cfg.Dependents != nil {
-		if facts.Dependents, err = v.e.cfg.Dependents(ctx, v.t.Component); err != nil {
+	facts := policy.RiskFacts{Stat: t.Stat, SourceTouched: touched.Source, TestsTouched: touched.Tests, BuildTouched: touched.Build, Rounds: rounds}
+	if e.cfg.Dependents != nil {
+		if facts.Dependents, err = e.cfg.Dependents(ctx, t.Component); err != nil {
 			return policy.Risk{}, touched, err
 		}
 	}
-	past, err := v.e.store.History(ctx, v.t.Component)
+	past, err := e.store.History(ctx, t.Component)
 	facts.Merged, facts.Reverted, facts.Failed = past.Merged, past.Reverted, past.Failed
 	return policy.Score(facts), touched, err
 }

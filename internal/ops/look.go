@@ -6,6 +6,7 @@ import (
 
 	"gaggle/internal/engine"
 	"gaggle/internal/fleet"
+	"gaggle/internal/policy"
 	"gaggle/internal/store"
 )
 
@@ -38,8 +39,10 @@ type TargetInput struct {
 // TargetDetail is everything that is known of a target.
 type TargetDetail struct {
 	fleet.Target
-	AttemptList []fleet.Attempt `json:"attemptList"`
-	Events      []store.Event   `json:"events"`
+	Risk        *policy.Risk     `json:"risk,omitempty"`     // of its diff; nil while there is none
+	Evidence    *policy.Evidence `json:"evidence,omitempty"` // for merging it without a person; nil where the campaign never does
+	AttemptList []fleet.Attempt  `json:"attemptList"`
+	Events      []store.Event    `json:"events"`
 }
 
 func (o *Ops) target(ctx context.Context, in TargetInput) (fleet.Target, error) {
@@ -81,6 +84,18 @@ func (o *Ops) Show(ctx context.Context, in TargetInput) (*TargetDetail, error) {
 	d := &TargetDetail{Target: t}
 	if d.AttemptList, err = o.store.Attempts(ctx, t.ID); err != nil {
 		return nil, err
+	}
+	e, err := o.engine(ctx, 1, false)
+	if err != nil {
+		return nil, err
+	}
+	if d.Risk, err = e.Risk(ctx, t, d.AttemptList); err != nil {
+		return nil, err
+	}
+	if proof, asked, err := e.Evidence(ctx, in.Campaign, t.Wave); err != nil {
+		return nil, err
+	} else if asked {
+		d.Evidence = &proof
 	}
 	d.Events, err = o.store.Events(ctx, in.Campaign, t.ID, 0, 1000)
 	return d, err

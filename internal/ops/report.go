@@ -57,6 +57,11 @@ func (o *Ops) Report(ctx context.Context, in ReportInput) (*report.Report, error
 		}
 		all.Campaign.Why = waits.Message
 	}
+	if proof, asked, err := engine.New(engine.Config{Store: o.store}).Evidence(ctx, row.Name, max(row.OpenWaves-1, 0)); err != nil {
+		return nil, err
+	} else if asked {
+		all.Evidence = &report.Evidence{Unchanged: proof.Unchanged, Decided: proof.Decided, Lower: proof.Lower, Threshold: proof.Threshold, Open: proof.Open, Says: proof.String()}
+	}
 	all.Now, all.MinutesPerChange = o.cfg.Clock(), in.Minutes
 	r := report.Build(all)
 	return &r, nil

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -27,6 +28,8 @@ type PullFacts struct {
 	Objectors []string // of those, who ask for changes
 	Rule      bool     // the campaign's rule lets auto merge it
 	Evidence  bool     // people merged enough of the earlier waves unchanged
+	Risk      string   // what Rule went by, for people
+	Proof     string   // the numbers of Evidence, for people
 	OwnerSays string   // "never" or "approved" where the owner narrows the policy
 	Window    bool     // the owner may be disturbed now
 	Queued    bool     // handed to the forge's merge queue already
@@ -118,9 +121,9 @@ func holds(f PullFacts) string {
 	case !approved && (f.Policy == "approved" || f.OwnerSays == "approved"):
 		return "nobody with write access approved it yet"
 	case !approved && !f.Rule:
-		return "merge.when does not allow it"
+		return "merge.when does not allow it" + numbers(f.Risk)
 	case !approved && !f.Evidence:
-		return "too few earlier ones were merged unchanged by people"
+		return "too few earlier ones were merged unchanged by people" + numbers(f.Proof)
 	case !f.Window:
 		return atRest
 	}
@@ -131,7 +134,16 @@ func mergeable(f PullFacts) string {
 	if len(f.Approvals) > 0 {
 		return "was approved by " + strings.Join(f.Approvals, " and ")
 	}
-	return "passed everything that the campaign's policy asks for"
+	return "passed everything that the campaign's policy asks for" + numbers(f.Risk, f.Proof)
+}
+
+// numbers adds to a reason what it was judged by.
+func numbers(list ...string) string {
+	list = slices.DeleteFunc(list, func(s string) bool { return s == "" })
+	if len(list) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(list, "; ") + ")"
 }
 
 // short writes a duration in the largest unit that says enough.

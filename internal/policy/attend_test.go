@@ -20,21 +20,28 @@ func TestAttend(t *testing.T) {
 		step Step
 		why  string
 	}{
-		"approved":                  {func(*PullFacts) {}, StepMerge, "it was approved by ann"},
-		"paused":                    {func(f *PullFacts) { f.Active = false }, StepWait, "the campaign is not active"},
-		"left alone":                {func(f *PullFacts) { f.HandsOff = "bob" }, StepWait, "bob asked Gaggle to leave it alone"},
-		"a person's":                {func(f *PullFacts) { f.Touched, f.Conflicts = true, true }, StepWait, "a person works on the branch"},
-		"conflict":                  {func(f *PullFacts) { f.Conflicts = true }, StepRebase, "the base moved in the way of the change"},
-		"asked for":                 {func(f *PullFacts) { f.Requests = 1 }, StepRevise, "a reviewer asks for something"},
-		"asked for too often":       {func(f *PullFacts) { f.Requests, f.Revisions = 1, 2 }, StepAsk, "a reviewer asks for something, and it was revised 2 times already"},
-		"red":                       {func(f *PullFacts) { f.CI, f.Blamed = "failed", true }, StepRevise, "its checks failed"},
-		"red, revised enough":       {func(f *PullFacts) { f.CI, f.Blamed, f.Revisions = "failed", true, 2 }, StepAsk, "its checks fail, and it was revised 2 times already"},
-		"red as before":             {func(f *PullFacts) { f.CI = "failed" }, StepWait, "its checks fail, as they do without the change"},
-		"objected to":               {func(f *PullFacts) { f.Objectors = []string{"bob"} }, StepWait, "bob asked for changes"},
-		"not approved":              {func(f *PullFacts) { f.Approvals = nil }, StepWait, "nobody with write access approved it yet"},
-		"the owner's never":         {func(f *PullFacts) { f.OwnerSays = "never" }, StepWait, "people merge it"},
-		"auto, narrowed":            {func(f *PullFacts) { f.Policy, f.Approvals, f.OwnerSays = "auto", nil, "approved" }, StepWait, "nobody with write access approved it yet"},
-		"auto, no evidence":         {func(f *PullFacts) { f.Policy, f.Approvals, f.Rule = "auto", nil, true }, StepWait, "too few earlier ones were merged unchanged by people"},
+		"approved":            {func(*PullFacts) {}, StepMerge, "it was approved by ann"},
+		"paused":              {func(f *PullFacts) { f.Active = false }, StepWait, "the campaign is not active"},
+		"left alone":          {func(f *PullFacts) { f.HandsOff = "bob" }, StepWait, "bob asked Gaggle to leave it alone"},
+		"a person's":          {func(f *PullFacts) { f.Touched, f.Conflicts = true, true }, StepWait, "a person works on the branch"},
+		"conflict":            {func(f *PullFacts) { f.Conflicts = true }, StepRebase, "the base moved in the way of the change"},
+		"asked for":           {func(f *PullFacts) { f.Requests = 1 }, StepRevise, "a reviewer asks for something"},
+		"asked for too often": {func(f *PullFacts) { f.Requests, f.Revisions = 1, 2 }, StepAsk, "a reviewer asks for something, and it was revised 2 times already"},
+		"red":                 {func(f *PullFacts) { f.CI, f.Blamed = "failed", true }, StepRevise, "its checks failed"},
+		"red, revised enough": {func(f *PullFacts) { f.CI, f.Blamed, f.Revisions = "failed", true, 2 }, StepAsk, "its checks fail, and it was revised 2 times already"},
+		"red as before":       {func(f *PullFacts) { f.CI = "failed" }, StepWait, "its checks fail, as they do without the change"},
+		"objected to":         {func(f *PullFacts) { f.Objectors = []string{"bob"} }, StepWait, "bob asked for changes"},
+		"not approved":        {func(f *PullFacts) { f.Approvals = nil }, StepWait, "nobody with write access approved it yet"},
+		"the owner's never":   {func(f *PullFacts) { f.OwnerSays = "never" }, StepWait, "people merge it"},
+		"auto, narrowed":      {func(f *PullFacts) { f.Policy, f.Approvals, f.OwnerSays = "auto", nil, "approved" }, StepWait, "nobody with write access approved it yet"},
+		"auto, no evidence":   {func(f *PullFacts) { f.Policy, f.Approvals, f.Rule = "auto", nil, true }, StepWait, "too few earlier ones were merged unchanged by people"},
+		"auto, numbered": {func(f *PullFacts) {
+			f.Policy, f.Approvals, f.Rule, f.Risk, f.Proof = "auto", nil, true, "risk 4: size 4", "4 of 4"
+		}, StepWait, "too few earlier ones were merged unchanged by people (4 of 4)"},
+		"auto, too risky": {func(f *PullFacts) { f.Policy, f.Approvals, f.Risk = "auto", nil, "risk 44: size 4" }, StepWait, "merge.when does not allow it (risk 44: size 4)"},
+		"auto, all numbers": {func(f *PullFacts) {
+			f.Policy, f.Approvals, f.Rule, f.Evidence, f.Risk, f.Proof = "auto", nil, true, true, "risk 4: size 4", "9 of 9"
+		}, StepMerge, "it passed everything that the campaign's policy asks for (risk 4: size 4; 9 of 9)"},
 		"auto":                      {func(f *PullFacts) { f.Policy, f.Approvals, f.Rule, f.Evidence = "auto", nil, true, true }, StepMerge, "it passed everything that the campaign's policy asks for"},
 		"at night":                  {func(f *PullFacts) { f.Window = false }, StepWait, "its owner is not at work"},
 		"quiet":                     {func(f *PullFacts) { f.Approvals, f.RemindAfter, f.Rested = nil, 3*day, 3*day }, StepRemind, "nothing happened for 3 days"},

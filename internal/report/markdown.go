@@ -173,6 +173,9 @@ func figures(r Report) []figure {
 	add(r.ToMerge.Measured > 0, "time to merge", seconds(r.ToMerge.P50), "median; nine of ten within "+seconds(r.ToMerge.P90))
 	add(r.Rates.CI.Of > 0, "CI passed", percent(r.Rates.CI), of(r.Rates.CI, "pull request", "whose checks ended"))
 	add(r.Rates.Unchanged.Of > 0, "merged unchanged", percent(r.Rates.Unchanged), of(r.Rates.Unchanged, "decided pull request", ""))
+	if e := r.Evidence; e != nil {
+		add(true, "evidence for merging without a person", map[bool]string{true: "enough", false: "not enough"}[e.Open], e.Says)
+	}
 	add(r.Rates.Reverted.Of > 0, "reverted", percent(r.Rates.Reverted), of(r.Rates.Reverted, "merged change", ""))
 	add(r.Rates.Deployed.Of > 0, "deployed well", percent(r.Rates.Deployed), of(r.Rates.Deployed, "deployment", ""))
 	add(r.Rates.Vetoed.Of > 0, "vetoed by the judge", percent(r.Rates.Vetoed), of(r.Rates.Vetoed, "judged attempt", fmt.Sprintf("; %d of them corrected", r.Rates.Corrected.N)))

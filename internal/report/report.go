@@ -23,6 +23,7 @@ type Report struct {
 	Effort   Effort    `json:"effort"`
 	ToMerge  Spread    `json:"timeToMerge"`
 	Rates    Rates     `json:"rates"`
+	Evidence *Evidence `json:"evidence,omitempty"` // nil where the campaign merges nothing by itself
 	Saved    Saved     `json:"saved"`
 	Rows     []Row     `json:"-"` // one a target, in the order of waves and components
 }
@@ -186,6 +187,16 @@ type Rates struct {
 	Reverted  Ratio `json:"reverted"`  // of the merged
 	Vetoed    Ratio `json:"vetoed"`    // attempts that the judge objected to at least once, of those it looked at
 	Corrected Ratio `json:"corrected"` // of the vetoed, those that it passed in the end
+}
+
+// Evidence is what the earlier waves say for merging without a person.
+type Evidence struct {
+	Unchanged int     `json:"unchanged"` // merged by people as they were, of the decided
+	Decided   int     `json:"decided"`
+	Lower     float64 `json:"lower"` // lower 95% bound of the share
+	Threshold float64 `json:"threshold"`
+	Open      bool    `json:"open"` // the bound reaches the threshold
+	Says      string  `json:"-"`    // the numbers in words
 }
 
 // Saved is the people's time that the merged changes stand for. MinutesPerChange is an assumption, and the time that

@@ -26,8 +26,9 @@ func small() Input {
 	in := Input{
 		Campaign: Campaign{Name: "ioutil-to-io", Owner: "group:default/platform", Description: "Replace <b>io/ioutil</b>\nby io & os", State: fleet.CampaignPaused,
 			Why: "the gate of wave 1 cannot be reached any more", OpenWaves: 2, CreatedAt: at(0)},
-		Waves: []string{"", "canary & co"},
-		Now:   noon,
+		Waves:    []string{"", "canary & co"},
+		Now:      noon,
+		Evidence: &Evidence{Unchanged: 1, Decided: 3, Lower: 0.016952, Threshold: 0.9, Says: "1 of 3 merged unchanged; lower 95% bound 0.016, threshold 0.9"},
 	}
 	in.Targets = make([]fleet.Target, 0, 16) // target returns pointers into it
 	target := func(name, owner string, wave int, reason fleet.Code, message string, steps ...fleet.State) *fleet.Target {
