@@ -2,6 +2,7 @@ package forge_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"gaggle/internal/fleet"
@@ -49,7 +50,13 @@ func TestLostAnswers(t *testing.T) {
 				if err := try(merge); fleet.CodeOf(err) != fleet.CodeConflict {
 					t.Errorf("another head was merged: %v", err)
 				}
-				must(t, try(func() error { return f.Close(t.Context(), repo, p.Number, "not like this") }))
+				long := strings.Repeat("not like this ", 15_000)
+				must(t, try(func() error { return f.Close(t.Context(), repo, p.Number, long) }))
+				said := 0
+				host.Look(simulator.Slug, p.Number, func(p *simulator.Pull) { said = len(p.Comments) })
+				if said != 1 {
+					t.Errorf("it was said %d times", said)
+				}
 				if open, all := host.Pulls(simulator.Slug); open != 0 || all != 2 {
 					t.Errorf("%d pull requests, %d open", all, open)
 				}

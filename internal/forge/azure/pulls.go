@@ -251,16 +251,8 @@ func (f *Forge) Close(ctx context.Context, repo fleet.Repository, n int, comment
 	if err != nil || p.Status != "active" {
 		return err
 	}
-	if comment != "" {
-		said, err := f.Comments(ctx, repo, n)
-		if err != nil {
-			return err
-		}
-		if !slices.ContainsFunc(said, func(c forge.Comment) bool { return c.Body == forge.Clip(comment, mostComment) }) {
-			if err := f.AddComment(ctx, repo, n, comment); err != nil {
-				return err
-			}
-		}
+	if err := forge.SayWhy(ctx, f, repo, n, comment, mostComment); err != nil {
+		return err
 	}
 	err = f.on(ctx, repo, http.MethodPatch, "/pullrequests/"+number(n), nil, map[string]string{"status": "abandoned"}, nil)
 	if transport.StatusOf(err) == http.StatusBadRequest { // somebody was faster

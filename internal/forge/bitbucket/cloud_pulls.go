@@ -268,16 +268,8 @@ func (f *Cloud) Close(ctx context.Context, repo fleet.Repository, number int, co
 	if err != nil || p.State != "OPEN" {
 		return err
 	}
-	if comment != "" {
-		said, err := f.Comments(ctx, repo, number)
-		if err != nil {
-			return err
-		}
-		if !slices.ContainsFunc(said, func(c forge.Comment) bool { return c.Body == comment }) {
-			if err := f.AddComment(ctx, repo, number, comment); err != nil {
-				return err
-			}
-		}
+	if err := forge.SayWhy(ctx, f, repo, number, comment, longestBody); err != nil {
+		return err
 	}
 	at, err := f.pullAt(repo, number, "/decline")
 	if err != nil {

@@ -254,16 +254,8 @@ func (f *Forge) Close(ctx context.Context, repo fleet.Repository, number int, co
 	if err != nil || p.State != sdk.StateOpen {
 		return err
 	}
-	if comment != "" {
-		said, err := f.Comments(ctx, repo, number)
-		if err != nil {
-			return err
-		}
-		if !slices.ContainsFunc(said, func(c forge.Comment) bool { return c.Body == comment }) {
-			if err := f.AddComment(ctx, repo, number, comment); err != nil {
-				return err
-			}
-		}
+	if err := forge.SayWhy(ctx, f, repo, number, comment, 0); err != nil {
+		return err
 	}
 	api, owner, name, err := f.at(ctx, repo)
 	if err != nil {

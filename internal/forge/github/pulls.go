@@ -43,16 +43,8 @@ func (f *Forge) Close(ctx context.Context, repo fleet.Repository, number int, co
 	if err != nil || p.GetState() != "open" {
 		return err
 	}
-	if comment != "" {
-		said, err := f.Comments(ctx, repo, number)
-		if err != nil {
-			return err
-		}
-		if !slices.ContainsFunc(said, func(c forge.Comment) bool { return c.Body == comment }) {
-			if err := f.AddComment(ctx, repo, number, comment); err != nil {
-				return err
-			}
-		}
+	if err := forge.SayWhy(ctx, f, repo, number, comment, most); err != nil {
+		return err
 	}
 	_, _, err = f.api.PullRequests.Edit(ctx, owner, name, number, &gh.PullRequest{State: new("closed")})
 	return readOnly(repo, transport.Error(ctx, err))

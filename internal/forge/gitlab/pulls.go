@@ -223,16 +223,8 @@ func (f *Forge) Close(ctx context.Context, repo fleet.Repository, number int, co
 	if err != nil || m.State != "opened" {
 		return err
 	}
-	if comment != "" {
-		said, err := f.Comments(ctx, repo, number)
-		if err != nil {
-			return err
-		}
-		if !slices.ContainsFunc(said, func(c forge.Comment) bool { return c.Body == comment }) {
-			if err := f.AddComment(ctx, repo, number, comment); err != nil {
-				return err
-			}
-		}
+	if err := forge.SayWhy(ctx, f, repo, number, comment, most); err != nil {
+		return err
 	}
 	return f.change(ctx, repo, func(pid any) error {
 		_, _, err := f.api.MergeRequests.UpdateMergeRequest(pid, int64(number), &sdk.UpdateMergeRequestOptions{StateEvent: sdk.Ptr("close")}, sdk.WithContext(ctx))
