@@ -11,13 +11,14 @@ import (
 
 	"gaggle/internal/fleet"
 	"gaggle/internal/forge"
+	"gaggle/internal/forge/dice"
 	"gaggle/internal/git"
 )
 
 // Forge keeps pull requests in memory, over repositories whose clone URL is a path on this machine.
 type Forge struct {
 	git  *git.Store
-	dice *dice
+	dice *dice.Dice[outcome]
 	now  func() time.Time
 
 	mu    sync.Mutex
@@ -40,22 +41,18 @@ var (
 
 // New makes an empty forge.
 func New(store *git.Store, seed uint64, faults Faults) *Forge {
-	return &Forge{git: store, now: time.Now, repos: map[string][]*pull{}, dice: &dice{seed: seed, faults: faults, calls: map[string]int{}, inARow: map[string]int{}}}
+	return &Forge{git: store, now: time.Now, repos: map[string][]*pull{}, dice: newDice(seed, faults)}
 }
 
 // Calls is how often the forge was called, for tests that count what a run costs.
-func (f *Forge) Calls() int {
-	f.dice.mu.Lock()
-	defer f.dice.mu.Unlock()
-	return f.dice.count
-}
+func (f *Forge) Calls() int { return f.dice.Rolls() }
 
 // call runs one method under the lock, with whatever fault the dice say.
 func (f *Forge) call(ctx context.Context, name string, do func(stale bool) error) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
-	o := f.dice.roll(name)
+	o := f.dice.Roll(name)
 	if err := o.before(); err != nil {
 		return err
 	}

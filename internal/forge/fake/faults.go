@@ -1,15 +1,12 @@
 package fake
 
 import (
-	"fmt"
-	"hash/fnv"
-	"math/rand/v2"
 	"os"
-	"sync"
 	"time"
 
 	"gaggle/internal/fleet"
 	"gaggle/internal/forge"
+	"gaggle/internal/forge/dice"
 )
 
 // Faults are the probabilities, per call, of what may go wrong; the zero value is a forge that always works.
@@ -34,48 +31,11 @@ const (
 	stale
 )
 
-// dice decides what happens to each call.
-type dice struct {
-	mu     sync.Mutex
-	seed   uint64
-	faults Faults
-	calls  map[string]int
-	inARow map[string]int
-	count  int
-}
-
-func (d *dice) roll(call string) outcome {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.count++
-	n := d.calls[call]
-	d.calls[call]++
-	most := d.faults.InARow
-	if most == 0 {
-		most = 3
-	}
-	if d.inARow[call] >= most {
-		d.inARow[call] = 0
-		return works
-	}
-	h := fnv.New64a()
-	fmt.Fprintf(h, "%s/%d", call, n)
-	x := rand.New(rand.NewPCG(d.seed, h.Sum64())).Float64()
-	for _, f := range []struct {
-		p float64
-		o outcome
-	}{
-		{d.faults.RateLimit, limited}, {d.faults.Timeout / 2, timedOut}, {d.faults.Timeout / 2, timedOutDone},
-		{d.faults.Before, failsBefore}, {d.faults.After, failsAfter}, {d.faults.Stale, stale},
-	} {
-		if x < f.p {
-			d.inARow[call]++
-			return f.o
-		}
-		x -= f.p
-	}
-	d.inARow[call] = 0
-	return works
+func newDice(seed uint64, f Faults) *dice.Dice[outcome] {
+	return dice.New(seed, f.InARow, dice.Face[outcome]{Odds: f.RateLimit, Outcome: limited},
+		dice.Face[outcome]{Odds: f.Timeout / 2, Outcome: timedOut}, dice.Face[outcome]{Odds: f.Timeout / 2, Outcome: timedOutDone},
+		dice.Face[outcome]{Odds: f.Before, Outcome: failsBefore}, dice.Face[outcome]{Odds: f.After, Outcome: failsAfter},
+		dice.Face[outcome]{Odds: f.Stale, Outcome: stale})
 }
 
 // before is the error of a call that ends before it does anything.

@@ -1,10 +1,6 @@
 package simulator
 
-import (
-	"fmt"
-	"hash/fnv"
-	"math/rand/v2"
-)
+import "gaggle/internal/forge/dice"
 
 // Faults are the probabilities, for each request, of what may go wrong. The zero value is a host that always works.
 type Faults struct {
@@ -27,43 +23,9 @@ const (
 	cut
 )
 
-type dice struct {
-	seed   uint64
-	faults Faults
-	thrown map[string]int
-	inARow map[string]int
-}
-
-func newDice(seed uint64, faults Faults) dice {
-	if faults.InARow == 0 {
-		faults.InARow = 3
-	}
-	return dice{seed, faults, map[string]int{}, map[string]int{}}
-}
-
-func (d *dice) roll(call string) outcome {
-	n := d.thrown[call]
-	d.thrown[call]++
-	if d.inARow[call] >= d.faults.InARow {
-		d.inARow[call] = 0
-		return works
-	}
-	hash := fnv.New64a()
-	fmt.Fprintf(hash, "%s/%d", call, n)
-	x := rand.New(rand.NewPCG(d.seed, hash.Sum64())).Float64()
-	for _, f := range []struct {
-		p float64
-		o outcome
-	}{
-		{d.faults.Limit, limited}, {d.faults.Before / 2, failsBefore}, {d.faults.Before / 2, hangsUpBefore},
-		{d.faults.After / 2, failsAfter}, {d.faults.After / 2, hangsUpAfter}, {d.faults.Cut, cut},
-	} {
-		if x < f.p {
-			d.inARow[call]++
-			return f.o
-		}
-		x -= f.p
-	}
-	d.inARow[call] = 0
-	return works
+func newDice(seed uint64, f Faults) *dice.Dice[outcome] {
+	return dice.New(seed, f.InARow, dice.Face[outcome]{Odds: f.Limit, Outcome: limited},
+		dice.Face[outcome]{Odds: f.Before / 2, Outcome: failsBefore}, dice.Face[outcome]{Odds: f.Before / 2, Outcome: hangsUpBefore},
+		dice.Face[outcome]{Odds: f.After / 2, Outcome: failsAfter}, dice.Face[outcome]{Odds: f.After / 2, Outcome: hangsUpAfter},
+		dice.Face[outcome]{Odds: f.Cut, Outcome: cut})
 }

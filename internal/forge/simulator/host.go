@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"gaggle/internal/forge/dice"
 	"gaggle/internal/git"
 )
 
@@ -22,7 +23,7 @@ type Host struct {
 	moved  map[string]string // old slug to new
 	nextID int
 	calls  map[string]int
-	dice   dice
+	dice   *dice.Dice[outcome]
 
 	answers map[string]bool // see once
 	people  map[int]string  // by number, where the vendor has such

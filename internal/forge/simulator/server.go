@@ -91,7 +91,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.vendor.problem(w, http.StatusUnauthorized, "Bad credentials")
 		return
 	}
-	o := h.dice.roll(r.Method + " " + r.URL.RequestURI())
+	o := h.dice.Roll(r.Method + " " + r.URL.RequestURI())
 	switch o {
 	case limited:
 		s.vendor.limit(w)
