@@ -22,7 +22,7 @@ func (a *App) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "status [CAMPAIGN]", Short: "Say where campaigns stand", Args: args(0, 1), ValidArgsFunction: a.completeCampaign,
 		RunE: func(cmd *cobra.Command, list []string) error {
-			var in ops.StatusInput
+			in := ops.StatusInput{Waits: true}
 			if len(list) == 1 {
 				in.Campaign = list[0]
 			}
@@ -204,6 +204,9 @@ func printStatus(w io.Writer, s *ops.Status, all bool) {
 			fmt.Fprintf(w, "  %s\n", clip(c.Message, 500))
 		}
 		fmt.Fprintf(w, "  %s\n", states(c.States))
+		if c.Waits != "" && c.State != fleet.CampaignPaused { // of which Message says why
+			fmt.Fprintf(w, "  %s\n", clip(c.Waits, 300))
+		}
 		printHeld(w, c.Held)
 		if len(c.ByWave) > 1 {
 			for _, wave := range c.ByWave {
@@ -250,11 +253,25 @@ func mode(c ops.CampaignStatus) string {
 func printCampaigns(w io.Writer, s *ops.Status) {
 	t := newTable("CAMPAIGN", "STATE", "TARGETS", "COST", "WHERE THEY ARE")
 	byState := map[fleet.CampaignState]int{}
+	var waiting []ops.CampaignStatus
 	for _, c := range s.Campaigns {
 		byState[c.State]++
+		if c.Waits != "" {
+			waiting = append(waiting, c)
+		}
 		t.row(c.Name, string(c.State)+mode(c), fmt.Sprint(c.Targets), c.Spent.String(), states(c.States))
 	}
 	t.print(w)
+	for i, c := range waiting {
+		if i == 0 {
+			fmt.Fprintln(w)
+		}
+		why := c.Waits
+		if len(c.Held) > 0 {
+			why += ": " + c.Held[0].Why
+		}
+		fmt.Fprintf(w, "%s: %s\n", c.Name, clip(why, 300))
+	}
 	var parts []string
 	for _, state := range []fleet.CampaignState{fleet.CampaignActive, fleet.CampaignPaused, fleet.CampaignDone, fleet.CampaignCanceled} {
 		if byState[state] > 0 {

@@ -172,9 +172,21 @@ func (e *Engine) Waits(ctx context.Context, name string) (Pause, error) {
 	if err != nil {
 		return Pause{}, err
 	}
+	now := e.store.Now()
+	if actions := rollout.Decide(s, now); len(actions) > 0 { // which whoever runs or follows it next carries out
+		switch a := actions[0].(type) {
+		case rollout.OpenWave:
+			return Pause{Campaign: name, Message: fmt.Sprintf("%s may open (gaggle run %s)", waveOf(row, c, a.Wave), name)}, nil
+		case rollout.Pause:
+			return Pause{Campaign: name, Code: a.Code, Message: "it is about to pause: " + a.Reason}, nil
+		}
+	}
 	held, err := e.store.HeldCount(ctx, name)
-	return waiting(row, c, s, held, e.store.Now()), err
+	return waiting(row, c, s, held, now), err
 }
+
+// SeeStatus is the hint at the end of a Pause that is about the owners' time.
+func SeeStatus(campaign string) string { return " (gaggle status " + campaign + ")" }
 
 // apply carries out one decision of rollout's.
 func (e *Engine) apply(ctx context.Context, row store.Campaign, c *spec.Campaign, action rollout.Action, now time.Time) error {
@@ -310,7 +322,7 @@ func waiting(row store.Campaign, c *spec.Campaign, s rollout.Snapshot, held int,
 		if p.Message != "" {
 			p.Message += "; "
 		}
-		p.Message += fmt.Sprintf("%s ready and %s for the owners' time (gaggle status %s)", count(held, "change"), map[bool]string{true: "waits", false: "wait"}[held == 1], row.Name)
+		p.Message += fmt.Sprintf("%s ready and %s for the owners' time%s", count(held, "change"), map[bool]string{true: "waits", false: "wait"}[held == 1], SeeStatus(row.Name))
 	}
 	return p
 }

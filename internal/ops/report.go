@@ -2,7 +2,6 @@ package ops
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -84,9 +83,9 @@ const movesPage = 5000
 // what a verifier said never comes into memory.
 func (o *Ops) facts(ctx context.Context, row store.Campaign, want factsWanted) (report.Input, error) {
 	in := report.Input{Campaign: report.Campaign{Name: row.Name, State: row.State, DryRun: row.DryRun, Why: row.Message, OpenWaves: row.OpenWaves, CreatedAt: row.CreatedAt}}
-	var c spec.Campaign
-	if err := json.Unmarshal([]byte(row.Spec), &c); err != nil {
-		return in, &fleet.Error{Code: fleet.CodeInternal, Message: fmt.Sprintf("the stored file of campaign %q cannot be read", row.Name), Err: err}
+	c, err := storedSpec(row)
+	if err != nil {
+		return in, err
 	}
 	in.Campaign.Owner, in.Campaign.Description, in.Campaign.Merge = c.Metadata.Owner, c.Metadata.Description, c.Merge.Policy
 	for i := range row.Waves {

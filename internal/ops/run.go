@@ -3,12 +3,10 @@ package ops
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"time"
 
 	"gaggle/internal/engine"
 	"gaggle/internal/fleet"
-	"gaggle/internal/spec"
 	"gaggle/internal/store"
 )
 
@@ -135,6 +133,7 @@ type CampaignStatus struct {
 	store.Campaign
 	Targets int                 `json:"targets"`
 	States  map[fleet.State]int `json:"states"`
+	Waits   string              `json:"waits,omitempty"` // what it waits for, when that was asked for; "" when for nothing
 	ByWave  []WaveStatus        `json:"byWave"`
 	Held    []store.HeldBack    `json:"held"`  // ready targets that wait for their owners' time, the most frequent reasons first
 	Spent   fleet.Money         `json:"spent"` // micro-dollars
@@ -153,6 +152,7 @@ type WaveStatus struct {
 // StatusInput asks for one campaign, or for all.
 type StatusInput struct {
 	Campaign string `json:"campaign,omitempty"`
+	Waits    bool   `json:"waits,omitempty"` // say what each waits for
 }
 
 // Status counts targets by campaign, wave and state.
@@ -188,20 +188,18 @@ func (o *Ops) Status(ctx context.Context, in StatusInput) (*Status, error) {
 	out := &Status{Campaigns: []CampaignStatus{}}
 	for _, row := range rows {
 		cs := CampaignStatus{Campaign: row, States: map[fleet.State]int{}, ByWave: []WaveStatus{}, Held: append([]store.HeldBack{}, byHeld[row.Name]...)}
-		var stored struct {
-			Rollout spec.Rollout `json:"rollout"`
-		}
-		if err := json.Unmarshal([]byte(row.Spec), &stored); err != nil {
-			return nil, fleet.Errorf(fleet.CodeDatabase, "what is stored of campaign %q cannot be read: %w", row.Name, err)
+		c, err := storedSpec(row)
+		if err != nil {
+			return nil, err
 		}
 		for i := range row.Waves {
-			cs.ByWave = append(cs.ByWave, WaveStatus{Wave: i + 1, Name: stored.Rollout.Title(i), Open: i < row.OpenWaves, States: map[fleet.State]int{}})
+			cs.ByWave = append(cs.ByWave, WaveStatus{Wave: i + 1, Name: c.Rollout.Title(i), Open: i < row.OpenWaves, States: map[fleet.State]int{}})
 		}
-		for _, c := range byCampaign[row.Name] {
-			cs.Targets += c.Targets
-			cs.States[c.State] += c.Targets
-			if c.Wave < len(cs.ByWave) {
-				cs.ByWave[c.Wave].States[c.State] += c.Targets
+		for _, n := range byCampaign[row.Name] {
+			cs.Targets += n.Targets
+			cs.States[n.State] += n.Targets
+			if n.Wave < len(cs.ByWave) {
+				cs.ByWave[n.Wave].States[n.State] += n.Targets
 			}
 		}
 		spent, err := o.store.Spent(ctx, engine.ScopeCampaign(row.Name))
@@ -210,6 +208,11 @@ func (o *Ops) Status(ctx context.Context, in StatusInput) (*Status, error) {
 		}
 		cs.Spent, cs.Calls, cs.Tokens = spent.Cost, spent.Calls, spent.Tokens
 		out.Campaigns = append(out.Campaigns, cs)
+	}
+	if in.Waits {
+		if err := o.waits(ctx, out.Campaigns); err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
 }
