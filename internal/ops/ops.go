@@ -56,18 +56,19 @@ const databaseFile = "gaggle.db"
 
 // Ops is an open data folder. Its methods may be called from many goroutines.
 type Ops struct {
-	cfg     Config
-	store   *store.Store
-	git     *git.Store
-	index   *search.Index
-	redact  *redact.Redactor
-	forge   *local.Forge
-	commits identity
-	owners  *ownersFile
-	publish *publish.Publisher
-	person  func(ctx context.Context, url string) (user, secret string, err error) // the person's own credentials for git
-	pause   func(ctx context.Context, d time.Duration) error                       // waits between two looks at something outside
-	drivers struct {
+	cfg        Config
+	store      *store.Store
+	git        *git.Store
+	index      *search.Index
+	redact     *redact.Redactor
+	forge      *local.Forge
+	commits    identity
+	owners     *ownersFile
+	publish    *publish.Publisher
+	dependents *dependents
+	person     func(ctx context.Context, url string) (user, secret string, err error) // the person's own credentials for git
+	pause      func(ctx context.Context, d time.Duration) error                       // waits between two looks at something outside
+	drivers    struct {
 		sync.Mutex
 		byURL map[string]forge.Forge
 	}
@@ -116,6 +117,7 @@ func Open(ctx context.Context, cfg Config) (*Ops, error) {
 	if o.store, err = store.Open(ctx, store.Config{URL: cfg.Database, Clock: cfg.Clock}); err != nil {
 		return nil, unwritable(data, err)
 	}
+	o.dependents = &dependents{store: o.store, now: cfg.Clock}
 	return o, nil
 }
 
@@ -132,7 +134,7 @@ func (o *Ops) Close() { o.store.Close() }
 
 // engine makes an engine with everything that attempts need; withSandbox is false for commands that start none.
 func (o *Ops) engine(ctx context.Context, parallel int, withSandbox bool) (*engine.Engine, error) {
-	cfg := engine.Config{Store: o.store, Publisher: o.publish, Forge: o.forgeNamed, Clean: o.redact.String, Reverted: o.git.RevertOf, Conflicts: o.git.Conflicts, Dependents: o.dependents, Owners: o.ownerRules, Parallel: parallel}
+	cfg := engine.Config{Store: o.store, Publisher: o.publish, Forge: o.forgeNamed, Clean: o.redact.String, Reverted: o.git.RevertOf, Conflicts: o.git.Conflicts, Dependents: o.dependents.of, Owners: o.ownerRules, Parallel: parallel}
 	if cfg.Parallel <= 0 {
 		cfg.Parallel = runtime.NumCPU()
 	}
@@ -150,15 +152,6 @@ func (o *Ops) engine(ctx context.Context, parallel int, withSandbox bool) (*engi
 		cfg.Changer = runner
 	}
 	return engine.New(cfg), nil
-}
-
-// dependents counts the components that depend on one, directly or not.
-func (o *Ops) dependents(ctx context.Context, component string) (int, error) {
-	all, err := o.store.Components(ctx)
-	if err != nil {
-		return 0, err
-	}
-	return fleet.Dependents(all, component)[component], nil
 }
 
 func (o *Ops) runner(ctx context.Context) (*attempt.Runner, error) {
