@@ -192,7 +192,7 @@ func TestConformanceToTheDescription(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := f.Open(t.Context(), spec(h.Repo, "gaggle/a"))
+	p, err := f.Open(t.Context(), h.Spec("gaggle/a"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -169,6 +169,8 @@ func (f *DataCenter) DeleteBranch(ctx context.Context, repo fleet.Repository, br
 	}
 	now, look := f.tip(ctx, repo, branch)
 	switch {
+	case forge.Passing(look):
+		return look
 	case look != nil:
 		return err
 	case now == "":

@@ -319,7 +319,7 @@ func TestCloudAsDescribed(t *testing.T) {
 	host.With(simulator.Slug, func(r *simulator.Repo) {
 		r.Deploys = []simulator.Deploy{{Commit: sha, Environment: "production", State: "SUCCESSFUL"}}
 	})
-	if _, err := f.Open(t.Context(), spec(h.Repo, "gaggle/a")); err != nil {
+	if _, err := f.Open(t.Context(), h.Spec("gaggle/a")); err != nil {
 		t.Fatal(err)
 	}
 	host.Say(simulator.Slug, 1, simulator.Comment{Author: "ann", MayWrite: true, At: time.Now(), Verdict: "approved"})
@@ -353,7 +353,7 @@ func TestDataCenterAsDescribed(t *testing.T) {
 	forgetest.Exercise(t, func(t *testing.T) forgetest.Harness { _, _, h := make(t); return h })
 	host, f, h := make(t)
 	sha := h.Push(t, "gaggle/a", map[string]string{"a": "a"})
-	if _, err := f.Open(t.Context(), spec(h.Repo, "gaggle/a")); err != nil {
+	if _, err := f.Open(t.Context(), h.Spec("gaggle/a")); err != nil {
 		t.Fatal(err)
 	}
 	host.With(simulator.Slug, func(r *simulator.Repo) { r.Topics = []string{"go"} })

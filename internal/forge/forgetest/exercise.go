@@ -41,6 +41,7 @@ func Exercise(t *testing.T, make func(t *testing.T) Harness) {
 		{"checks are told", (*suite).tellsChecks},
 		{"checks run again", (*suite).reruns},
 		{"reviews", (*suite).reviews},
+		{"branch is deleted", (*suite).branchGoes},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.test(&suite{T: t, Harness: make(t)})
@@ -76,10 +77,6 @@ func (s *suite) want(code fleet.Code, do func() error) {
 	if err := s.try(do); err == nil || fleet.CodeOf(err) != code {
 		s.Fatalf("error %v (%s), want code %s", err, fleet.CodeOf(err), code)
 	}
-}
-
-func (s *suite) spec(branch string) forge.PullSpec {
-	return forge.PullSpec{Repo: s.Repo, HeadBranch: branch, Title: "Change " + branch, Body: "Because.", Labels: []string{"fleet"}, Reviewers: []string{"ann"}}
 }
 
 func (s *suite) open(spec forge.PullSpec) (p forge.Pull) {
@@ -134,7 +131,7 @@ func (s *suite) labelled(p forge.Pull, labels ...string) bool {
 
 func (s *suite) openAndRead() {
 	sha := s.Push(s.T, "gaggle/a", map[string]string{"a.txt": "a\n"})
-	p := s.open(s.spec("gaggle/a"))
+	p := s.open(s.Spec("gaggle/a"))
 	if p.Number < 1 || p.URL == "" || p.Repository != s.Repo.Name || p.Title != "Change gaggle/a" || p.Body != "Because." || p.State != forge.StateOpen || p.Draft ||
 		p.HeadBranch != "gaggle/a" || p.HeadSHA != sha || p.BaseBranch != "main" || p.CreatedAt.IsZero() || p.Author == "" ||
 		!s.labelled(p, "fleet") || !slices.Equal(p.Reviewers, []string{"ann"}) {
@@ -149,7 +146,7 @@ func (s *suite) openAndRead() {
 
 func (s *suite) openTwice() {
 	s.Push(s.T, "gaggle/a", map[string]string{"a.txt": "a\n"})
-	spec := s.spec("gaggle/a")
+	spec := s.Spec("gaggle/a")
 	first := s.open(spec)
 	if same := s.open(spec); same.Number != first.Number {
 		s.Fatalf("a second pull request #%d beside #%d", same.Number, first.Number)
@@ -161,26 +158,26 @@ func (s *suite) openTwice() {
 		s.Fatalf("after the update: %+v", p)
 	}
 	s.Push(s.T, "gaggle/b", map[string]string{"b.txt": "b\n"})
-	if other := s.open(s.spec("gaggle/b")); other.Number == first.Number {
+	if other := s.open(s.Spec("gaggle/b")); other.Number == first.Number {
 		s.Fatal("two branches share a pull request")
 	}
 }
 
 func (s *suite) openNeedsCommits() {
 	s.want(fleet.CodeNotFound, func() error {
-		_, err := s.Forge.Open(s.Context(), s.spec("gaggle/none"))
+		_, err := s.Forge.Open(s.Context(), s.Spec("gaggle/none"))
 		return err
 	})
 	s.Push(s.T, "gaggle/a", map[string]string{"a.txt": "a\n"})
-	p := s.open(s.spec("gaggle/a"))
+	p := s.open(s.Spec("gaggle/a"))
 	s.must(func() error {
 		return s.Forge.Merge(s.Context(), s.Repo, p.Number, forge.MergeSpec{Method: forge.MethodMerge})
 	})
 	s.want(fleet.CodeForge, func() error { // everything on the branch is in the base
-		_, err := s.Forge.Open(s.Context(), s.spec("gaggle/a"))
+		_, err := s.Forge.Open(s.Context(), s.Spec("gaggle/a"))
 		return err
 	})
-	untitled := s.spec("gaggle/a")
+	untitled := s.Spec("gaggle/a")
 	untitled.Title = " "
 	s.want(fleet.CodeInvalid, func() error {
 		_, err := s.Forge.Open(s.Context(), untitled)
@@ -196,7 +193,7 @@ func (s *suite) openAtOnce() {
 	for i := range numbers {
 		wg.Go(func() {
 			errs[i] = s.try(func() error {
-				p, err := s.Forge.Open(s.Context(), s.spec("gaggle/a"))
+				p, err := s.Forge.Open(s.Context(), s.Spec("gaggle/a"))
 				numbers[i] = p.Number
 				return err
 			})
@@ -212,7 +209,7 @@ func (s *suite) openAtOnce() {
 
 func (s *suite) oddTexts() {
 	s.Push(s.T, "gaggle/ünï/cödé", map[string]string{"a.txt": "a\n"})
-	spec := s.spec("gaggle/ünï/cödé")
+	spec := s.Spec("gaggle/ünï/cödé")
 	spec.Title = `Use "quotes", <tags> & ` + "\u202e" + ` emoji 🪿`
 	spec.Body = "line one\r\nline two\n\n```\n$(rm -rf /)\n```\n" + strings.Repeat("long ", 5000)
 	p := s.open(spec)
@@ -242,7 +239,7 @@ func (s *suite) notFound() {
 
 func (s *suite) closing() {
 	s.Push(s.T, "gaggle/a", map[string]string{"a.txt": "a\n"})
-	p := s.open(s.spec("gaggle/a"))
+	p := s.open(s.Spec("gaggle/a"))
 	for range 2 {
 		s.must(func() error { return s.Forge.Close(s.Context(), s.Repo, p.Number, "superseded") })
 	}
@@ -259,9 +256,9 @@ func (s *suite) closing() {
 
 func (s *suite) openAfterClose() {
 	s.Push(s.T, "gaggle/a", map[string]string{"a.txt": "a\n"})
-	first := s.open(s.spec("gaggle/a"))
+	first := s.open(s.Spec("gaggle/a"))
 	s.must(func() error { return s.Forge.Close(s.Context(), s.Repo, first.Number, "") })
-	second := s.open(s.spec("gaggle/a"))
+	second := s.open(s.Spec("gaggle/a"))
 	if second.Number == first.Number || second.State != forge.StateOpen {
 		s.Fatalf("after closing #%d: %+v", first.Number, second)
 	}
@@ -273,7 +270,7 @@ func (s *suite) openAfterClose() {
 
 func (s *suite) headMoves() {
 	s.Push(s.T, "gaggle/a", map[string]string{"a.txt": "a\n"})
-	p := s.open(s.spec("gaggle/a"))
+	p := s.open(s.Spec("gaggle/a"))
 	sha := s.Push(s.T, "gaggle/a", map[string]string{"a.txt": "b\n"})
 	if got := s.state(p.Number, forge.StateOpen); got.HeadSHA != sha {
 		s.Fatalf("head %s, want %s", got.HeadSHA, sha)

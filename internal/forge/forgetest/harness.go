@@ -57,6 +57,11 @@ const (
 	Content = "one\ntwo\nthree\nfour\nfive\nsix\nseven\neight\n"
 )
 
+// Spec is a pull request of a branch of the repository.
+func (h Harness) Spec(branch string) forge.PullSpec {
+	return forge.PullSpec{Repo: h.Repo, HeadBranch: branch, Title: "Change " + branch, Body: "Because.", Labels: []string{"fleet"}, Reviewers: []string{"ann"}}
+}
+
 // Repository makes a bare repository in a temporary folder, with plain git, and fills in all of a Harness but the forge.
 func Repository(t testing.TB, name string) Harness {
 	t.Helper()

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"gaggle/internal/fleet"
 	"gaggle/internal/forge"
 )
 
@@ -55,7 +56,7 @@ func (s *suite) tellsConflicts() {
 	}
 	head := strings.Replace(Content, "two", "TWO", 1)
 	s.Push(s.T, "gaggle/a", map[string]string{File: head})
-	p := s.open(s.spec("gaggle/a"))
+	p := s.open(s.Spec("gaggle/a"))
 	clear := func(p forge.Pull) bool { return p.State == forge.StateOpen && !p.Conflicts }
 	s.watch("when opened", p.Number, clear)
 	s.Push(s.T, "main", map[string]string{"other.txt": "x\n"})
@@ -72,7 +73,7 @@ func (s *suite) tellsChecks() {
 		s.Skip("this host's checks cannot be played")
 	}
 	first := s.Push(s.T, "gaggle/a", map[string]string{"a.txt": "a\n"})
-	p := s.open(s.spec("gaggle/a"))
+	p := s.open(s.Spec("gaggle/a"))
 	sum := func(p forge.Pull) (state forge.CheckState) { // as callers do
 		if p.CI != "" {
 			return p.CI
@@ -114,7 +115,7 @@ func (s *suite) reruns() {
 	}
 	c := s.Forge.(forge.Checks)
 	head := s.Push(s.T, "gaggle/a", map[string]string{"a.txt": "a\n"})
-	s.open(s.spec("gaggle/a"))
+	s.open(s.Spec("gaggle/a"))
 	s.Report(s.T, head, "build", forge.CheckPassed)
 	s.Report(s.T, head, "test", forge.CheckFailed)
 	check := func(name string) (found forge.Check) {
@@ -161,7 +162,7 @@ func (s *suite) reviews() {
 		s.Skip("this host's people cannot be played")
 	}
 	s.Push(s.T, "gaggle/a", map[string]string{"a.txt": "a\n"})
-	p := s.open(s.spec("gaggle/a"))
+	p := s.open(s.Spec("gaggle/a"))
 	read := func(since time.Time) (list []forge.Remark) {
 		s.Helper()
 		s.must(func() (err error) { list, err = r.Reviews(s.Context(), s.Repo, p.Number, since); return err })
@@ -182,5 +183,26 @@ func (s *suite) reviews() {
 	}
 	if later := read(list[1].CreatedAt.Add(time.Second)); len(later) != 0 {
 		s.Fatalf("later: %+v", later)
+	}
+}
+
+func (s *suite) branchGoes() {
+	d, ok := s.Forge.(forge.BranchDeleter)
+	if !ok {
+		s.Skip("this host deletes no branches")
+	}
+	head := s.Push(s.T, "gaggle/a", map[string]string{"a.txt": "a\n"})
+	s.open(s.Spec("gaggle/a"))
+	s.want(fleet.CodeConflict, func() error {
+		return d.DeleteBranch(s.Context(), s.Repo, "gaggle/a", strings.Repeat("1", 40))
+	})
+	if s.Tip(s.T, "gaggle/a") != head {
+		s.Fatal("a branch that stood elsewhere was deleted")
+	}
+	for range 2 {
+		s.must(func() error { return d.DeleteBranch(s.Context(), s.Repo, "gaggle/a", head) })
+	}
+	if s.Tip(s.T, "gaggle/a") != "" {
+		s.Fatal("the branch is still there")
 	}
 }

@@ -14,7 +14,7 @@ import (
 func (s *suite) merge(method forge.Method) {
 	s.Push(s.T, "gaggle/a", map[string]string{File: strings.Replace(Content, "two", "TWO", 1)})
 	head := s.Push(s.T, "gaggle/a", map[string]string{"new/file.txt": "new\n"})
-	p := s.open(s.spec("gaggle/a"))
+	p := s.open(s.Spec("gaggle/a"))
 	s.Push(s.T, "main", map[string]string{File: strings.Replace(Content, "eight", "EIGHT", 1)}) // the base moves, elsewhere in the same file
 	before := len(s.Log(s.T, "main"))
 	for range 2 {
@@ -51,7 +51,7 @@ func (s *suite) merge(method forge.Method) {
 
 func (s *suite) conflict() {
 	s.Push(s.T, "gaggle/a", map[string]string{File: strings.Replace(Content, "two", "TWO", 1)})
-	p := s.open(s.spec("gaggle/a"))
+	p := s.open(s.Spec("gaggle/a"))
 	base := s.Push(s.T, "main", map[string]string{File: strings.Replace(Content, "two", "2", 1)})
 	for _, method := range []forge.Method{forge.MethodMerge, forge.MethodSquash, forge.MethodRebase} {
 		s.want(fleet.CodeMergeConflict, func() error {
@@ -70,7 +70,7 @@ func (s *suite) conflict() {
 
 func (s *suite) mergeGuards() {
 	s.Push(s.T, "gaggle/a", map[string]string{"a.txt": "a\n"})
-	spec := s.spec("gaggle/a")
+	spec := s.Spec("gaggle/a")
 	spec.Draft = true
 	p := s.open(spec)
 	if !p.Draft {
@@ -79,7 +79,7 @@ func (s *suite) mergeGuards() {
 	base := s.Tip(s.T, "main")
 	s.want(fleet.CodeForge, func() error { return s.Forge.Merge(s.Context(), s.Repo, p.Number, forge.MergeSpec{}) })
 	s.Push(s.T, "gaggle/b", map[string]string{"b.txt": "b\n"})
-	p = s.open(s.spec("gaggle/b"))
+	p = s.open(s.Spec("gaggle/b"))
 	s.want(fleet.CodeInvalid, func() error {
 		return s.Forge.Merge(s.Context(), s.Repo, p.Number, forge.MergeSpec{Method: "octopus"})
 	})
@@ -93,7 +93,7 @@ func (s *suite) mergeAgainstPush() {
 	for i := range 6 {
 		branch, file := fmt.Sprintf("gaggle/%d", i), fmt.Sprintf("person%d.txt", i)
 		ours := s.Push(s.T, branch, map[string]string{fmt.Sprintf("f%d.txt", i): "x\n"})
-		p := s.open(s.spec(branch))
+		p := s.open(s.Spec(branch))
 		var wg sync.WaitGroup
 		if i%3 == 0 || s.LooseHead { // before, or at once
 			s.Push(s.T, branch, map[string]string{file: "mine\n"})
@@ -117,7 +117,7 @@ func (s *suite) mergeAgainstPush() {
 // mergeAgain has a caller who lost the answer ask again, after a person has used the branch once more.
 func (s *suite) mergeAgain() {
 	ours := s.Push(s.T, "gaggle/a", map[string]string{"a.txt": "a\n"})
-	p := s.open(s.spec("gaggle/a"))
+	p := s.open(s.Spec("gaggle/a"))
 	merge := func() error {
 		return s.Forge.Merge(s.Context(), s.Repo, p.Number, forge.MergeSpec{ExpectHead: ours})
 	}
@@ -137,7 +137,7 @@ func (s *suite) mergeAtOnce() {
 	for i := range n {
 		branch := fmt.Sprintf("gaggle/%d", i)
 		s.Push(s.T, branch, map[string]string{fmt.Sprintf("f%d.txt", i): "x\n"})
-		numbers[i] = s.open(s.spec(branch)).Number
+		numbers[i] = s.open(s.Spec(branch)).Number
 	}
 	errs := make([]error, 2*n)
 	var wg sync.WaitGroup
@@ -179,7 +179,7 @@ func (s *suite) list() {
 	for i := range n {
 		branch := fmt.Sprintf("gaggle/%02d", i)
 		s.Push(s.T, branch, map[string]string{"a.txt": branch + "\n"})
-		want = append(want, s.open(s.spec(branch)).Number)
+		want = append(want, s.open(s.Spec(branch)).Number)
 	}
 	slices.Reverse(want)
 	s.must(func() error { return s.Forge.Close(s.Context(), s.Repo, want[0], "") })
@@ -213,7 +213,7 @@ func (s *suite) comments() {
 		s.Skip("this forge has no comments")
 	}
 	s.Push(s.T, "gaggle/a", map[string]string{"a.txt": "a\n"})
-	p := s.open(s.spec("gaggle/a"))
+	p := s.open(s.Spec("gaggle/a"))
 	list := func() (all []forge.Comment) {
 		s.must(func() (err error) { all, err = c.Comments(s.Context(), s.Repo, p.Number); return err })
 		return all

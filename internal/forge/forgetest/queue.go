@@ -54,7 +54,7 @@ func (s *suite) seen(number int) (last forge.Pull) {
 
 func (s *suite) queued() {
 	head := s.Push(s.T, "gaggle/a", map[string]string{"a.txt": "a\n"})
-	p, base := s.open(s.spec("gaggle/a")), s.Tip(s.T, "main")
+	p, base := s.open(s.Spec("gaggle/a")), s.Tip(s.T, "main")
 	for range 2 { // whoever lost the answer asks again
 		s.enqueue(p.Number, head)
 	}
@@ -72,7 +72,7 @@ func (s *suite) queued() {
 
 func (s *suite) thrownOut() {
 	head := s.Push(s.T, "gaggle/a", map[string]string{File: strings.Replace(Content, "two", "TWO", 1)})
-	p := s.open(s.spec("gaggle/a"))
+	p := s.open(s.Spec("gaggle/a"))
 	s.enqueue(p.Number, head)
 	s.Push(s.T, "main", map[string]string{File: strings.Replace(Content, "two", "2", 1)})
 	s.Drain(s.T)
@@ -84,7 +84,7 @@ func (s *suite) thrownOut() {
 
 func (s *suite) queueGuards() {
 	first := s.Push(s.T, "gaggle/a", map[string]string{"a.txt": "a\n"})
-	p := s.open(s.spec("gaggle/a"))
+	p := s.open(s.Spec("gaggle/a"))
 	s.enqueue(p.Number, first)
 	second := s.Push(s.T, "gaggle/a", map[string]string{"a.txt": "by a person\n"})
 	if now := s.seen(p.Number); now.State != forge.StateOpen || now.Queued || now.HeadSHA != second {
@@ -101,7 +101,7 @@ func (s *suite) queueGuards() {
 	s.must(func() error { return s.Forge.Close(s.Context(), s.Repo, p.Number, "") })
 	s.want(fleet.CodeConflict, merge)
 	s.Push(s.T, "gaggle/b", map[string]string{"b.txt": "b\n"})
-	draft := s.spec("gaggle/b")
+	draft := s.Spec("gaggle/b")
 	draft.Draft = true
 	b := s.open(draft)
 	s.want(fleet.CodeForge, func() error { return s.Forge.Merge(s.Context(), s.Repo, b.Number, forge.MergeSpec{}) })

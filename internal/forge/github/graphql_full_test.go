@@ -86,7 +86,7 @@ func TestConformanceToTheSchema(t *testing.T) {
 	})
 	_, f, h := harness(t)
 	h.Push(t, "gaggle/a", map[string]string{"a": "a"})
-	s := spec(h.Repo, "gaggle/a")
+	s := h.Spec("gaggle/a")
 	s.Labels, s.Reviewers = []string{"fleet", "cleanup"}, []string{"ann", "acme/payments", "bob"}
 	p, err := f.Open(t.Context(), s)
 	if err != nil || fmt.Sprint(p.Labels, p.Reviewers) != "[fleet cleanup] [ann bob team/payments]" {

@@ -19,40 +19,22 @@ import (
 	"gaggle/internal/forge/simulator"
 )
 
-func spec(repo fleet.Repository, branch string) forge.PullSpec {
-	return forge.PullSpec{Repo: repo, HeadBranch: branch, BaseBranch: "main", Title: "Change", Body: "Because.", Labels: []string{"fleet"}}
-}
-
 // The calls that a pull request costs, as publish makes them: looked for, then opened; then followed.
 func TestCalls(t *testing.T) {
 	host, f, h := harness(t, 0, simulator.Faults{})
 	const n = 20
-	var refs []forge.PullRef
-	for i := range n {
-		branch := fmt.Sprintf("gaggle/%d", i)
-		h.Push(t, branch, map[string]string{"a": branch})
-		if _, err := f.Find(t.Context(), h.Repo, branch); fleet.CodeOf(err) != fleet.CodeNotFound {
-			t.Fatal(err)
-		}
-		p, err := f.Open(t.Context(), spec(h.Repo, branch))
-		if err != nil {
-			t.Fatal(err)
-		}
-		refs = append(refs, forge.PullRef{Repo: h.Repo, Number: p.Number})
-	}
+	refs := simulator.Opened(t, h, n)
 	if calls := host.Calls(""); calls > 3*n {
 		t.Errorf("%d calls opened %d pull requests", calls, n)
 	}
-	before := host.Calls("")
-	got := 0
-	for p, err := range f.Follow(t.Context(), refs, time.Time{}) {
-		if err != nil || p.State != forge.StateOpen || p.HeadSHA == "" {
-			t.Fatal(p, err)
+	pulls, calls := simulator.Followed(t, host, f, refs, time.Time{})
+	for _, p := range pulls {
+		if p.State != forge.StateOpen || p.HeadSHA == "" {
+			t.Error(p)
 		}
-		got++
 	}
-	if calls := host.Calls("") - before; got != n || calls > 2 {
-		t.Errorf("%d calls followed %d of %d", calls, got, n)
+	if len(pulls) != n || calls > 2 {
+		t.Errorf("%d calls followed %d of %d", calls, len(pulls), n)
 	}
 	before, same := host.Calls(""), host.Calls("304")
 	for range 3 {
@@ -80,89 +62,28 @@ func TestFollowNamesWhatIsGone(t *testing.T) {
 	}
 }
 
-func TestDiscover(t *testing.T) {
+func TestDiscoverByTopic(t *testing.T) {
 	host, f, h := harness(t, 0, simulator.Faults{})
 	var path string
 	host.With(simulator.Slug, func(r *simulator.Repo) { path = r.Path })
 	for i := range 30 {
-		host.Add(simulator.Repo{Slug: fmt.Sprintf("acme/r%02d", i), Path: path, Archived: i == 3, Fork: i == 4, Topics: []string{fmt.Sprint("t", i%2)}, Visibility: "public"})
+		host.Add(simulator.Repo{Slug: fmt.Sprintf("acme/r%02d", i), Path: path, Archived: i == 3, Topics: []string{fmt.Sprint("t", i%2)}, Visibility: "public"})
 	}
-	count := func(filter forge.Filter) (n int) {
-		for r, err := range f.Discover(t.Context(), forge.Scope{Owner: "acme", Filter: filter}) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			if r.Head != h.Tip(t, "main") || r.DefaultBranch != "main" || !strings.HasSuffix(r.URL, ".git") {
-				t.Fatalf("%+v", r)
-			}
-			n++
+	list := simulator.Discovered(t, f, "acme", forge.Filter{Topics: []string{"t1"}, Visibility: []string{"public"}})
+	if len(list) != 14 {
+		t.Errorf("found %d of 14", len(list))
+	}
+	for _, r := range list {
+		if r.Head != h.Tip(t, "main") || !strings.HasSuffix(r.URL, ".git") {
+			t.Errorf("%+v", r)
 		}
-		return n
-	}
-	if n := count(forge.Filter{}); n != 29 {
-		t.Errorf("found %d of 29 in pages of 5", n)
-	}
-	if n := count(forge.Filter{Archived: true, Forks: true}); n != 31 {
-		t.Errorf("found %d of 31", n)
-	}
-	if n := count(forge.Filter{Topics: []string{"t1"}, Visibility: []string{"public"}}); n != 14 {
-		t.Errorf("found %d of 14", n)
-	}
-	for _, err := range f.Discover(t.Context(), forge.Scope{Owner: "nobody"}) {
-		if fleet.CodeOf(err) != fleet.CodeNotFound {
-			t.Error(err)
-		}
-	}
-}
-
-func TestRenamedProtectedArchivedGone(t *testing.T) {
-	host, f, h := harness(t, 0, simulator.Faults{})
-	h.Push(t, "gaggle/a", map[string]string{"a": "a"})
-	p, err := f.Open(t.Context(), spec(h.Repo, "gaggle/a"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	host.Rename(simulator.Slug, "other/invoices")
-	if again, err := f.Open(t.Context(), spec(h.Repo, "gaggle/a")); err != nil || again.Number != p.Number {
-		t.Errorf("after the transfer: %+v, %v", again, err)
-	}
-	better := spec(h.Repo, "gaggle/a")
-	better.Title = "Better"
-	if again, err := f.Open(t.Context(), better); err != nil || again.Title != "Better" {
-		t.Errorf("after the transfer: %+v, %v", again, err)
-	}
-	if open, all := host.Pulls("other/invoices"); open != 1 || all != 1 {
-		t.Errorf("%d open of %d", open, all)
-	}
-	host.With("other/invoices", func(r *simulator.Repo) { r.Protected = true })
-	if err := f.Merge(t.Context(), h.Repo, p.Number, forge.MergeSpec{}); fleet.CodeOf(err) != fleet.CodeProtected {
-		t.Error(err)
-	}
-	host.With("other/invoices", func(r *simulator.Repo) { r.Archived = true })
-	h.Push(t, "gaggle/b", map[string]string{"b": "b"})
-	if _, err := f.Open(t.Context(), spec(h.Repo, "gaggle/b")); fleet.CodeOf(err) != fleet.CodeRepoGone {
-		t.Error(err)
-	}
-	host.Remove("other/invoices")
-	if _, err := f.Get(t.Context(), h.Repo, p.Number); fleet.CodeOf(err) != fleet.CodeRepoGone {
-		t.Error(err)
-	}
-}
-
-func TestStrangersAsReviewers(t *testing.T) {
-	_, f, h := harness(t, 0, simulator.Faults{})
-	h.Push(t, "gaggle/a", map[string]string{"a": "a"})
-	s := spec(h.Repo, "gaggle/a")
-	s.Reviewers = []string{"stranger"}
-	if p, err := f.Open(t.Context(), s); err != nil || p.Number != 1 || len(p.Reviewers) != 0 {
-		t.Errorf("%+v, %v", p, err)
 	}
 }
 
 func TestLooks(t *testing.T) {
 	host, f, h := harness(t, 0, simulator.Faults{})
 	sha := h.Push(t, "gaggle/a", map[string]string{"a": "a"})
-	if _, err := f.Open(t.Context(), spec(h.Repo, "gaggle/a")); err != nil {
+	if _, err := f.Open(t.Context(), h.Spec("gaggle/a")); err != nil {
 		t.Fatal(err)
 	}
 	host.With(simulator.Slug, func(r *simulator.Repo) {
@@ -190,14 +111,6 @@ func TestLooks(t *testing.T) {
 	account, abilities, err := f.Check(t.Context())
 	if err != nil || account.Name != simulator.Self || len(abilities) != 4 || !abilities[0].OK || abilities[3].OK {
 		t.Errorf("%+v %+v, %v", account, abilities, err)
-	}
-	if err := f.DeleteBranch(t.Context(), h.Repo, "gaggle/a", "0000"); fleet.CodeOf(err) != fleet.CodeConflict {
-		t.Error(err)
-	}
-	for range 2 {
-		if err := f.DeleteBranch(t.Context(), h.Repo, "gaggle/a", sha); err != nil {
-			t.Error(err)
-		}
 	}
 }
 

@@ -318,7 +318,7 @@ func TestConformanceToTheDescription(t *testing.T) {
 		r.Checks = []simulator.Check{{Commit: sha, Name: "test", State: "failure", Log: "FAIL\n"}}
 		r.Deploys = []simulator.Deploy{{Commit: sha, Environment: "production", State: "success"}}
 	})
-	if _, err := f.Open(t.Context(), spec(h.Repo, "gaggle/a")); err != nil {
+	if _, err := f.Open(t.Context(), h.Spec("gaggle/a")); err != nil {
 		t.Fatal(err)
 	}
 	host.Say(simulator.Slug, 1, simulator.Comment{Author: "ann", Body: "x", MayWrite: true, At: time.Now(), Verdict: "approved"})

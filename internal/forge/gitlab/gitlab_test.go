@@ -2,8 +2,6 @@ package gitlab_test
 
 import (
 	"errors"
-	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -30,69 +28,21 @@ func harness(t *testing.T, seed uint64, faults simulator.Faults) (*simulator.Hos
 }
 
 func TestConformance(t *testing.T) {
-	t.Parallel()
-	forgetest.Exercise(t, func(t *testing.T) forgetest.Harness {
-		_, _, h := harness(t, 0, simulator.Faults{})
-		return h
-	})
-}
-
-func TestMergeQueue(t *testing.T) {
-	t.Parallel()
-	for name, faults := range map[string]simulator.Faults{"works": {}, "fails": {Limit: .05, Before: .1, After: .15, Cut: .05}} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			forgetest.ExerciseQueue(t, func(t *testing.T) forgetest.Harness {
-				host, _, h := harness(t, 3, faults)
-				host.With(simulator.Slug, func(r *simulator.Repo) { r.Queue = true })
-				return h
-			})
-		})
-	}
-}
-
-func TestConformanceUnderFaults(t *testing.T) {
-	t.Parallel()
-	forgetest.Exercise(t, func(t *testing.T) forgetest.Harness {
-		_, _, h := harness(t, 1, simulator.Faults{Limit: .05, Before: .1, After: .1, Cut: .05})
-		return h
-	})
-}
-
-func spec(repo fleet.Repository, branch string) forge.PullSpec {
-	return forge.PullSpec{Repo: repo, HeadBranch: branch, BaseBranch: "main", Title: "Change", Body: "Because.", Labels: []string{"fleet"}, Reviewers: []string{"ann"}}
+	simulator.Exercise(t, func(t *testing.T, seed uint64, faults simulator.Faults) (*simulator.Host, forgetest.Harness) {
+		host, _, h := harness(t, seed, faults)
+		return host, h
+	}, simulator.Quirks{Queue: true, Second: simulator.Self + "/sub/r%03d"})
 }
 
 // The calls that a pull request costs, as publish makes them: looked for, then opened; then followed.
 func TestCalls(t *testing.T) {
 	host, f, h := harness(t, 0, simulator.Faults{})
 	const n = 20
-	var refs []forge.PullRef
-	for i := range n {
-		branch := fmt.Sprintf("gaggle/%d", i)
-		h.Push(t, branch, map[string]string{"a": branch})
-		if _, err := f.Find(t.Context(), h.Repo, branch); fleet.CodeOf(err) != fleet.CodeNotFound {
-			t.Fatal(err)
-		}
-		p, err := f.Open(t.Context(), spec(h.Repo, branch))
-		if err != nil {
-			t.Fatal(err)
-		}
-		refs = append(refs, forge.PullRef{Repo: h.Repo, Number: p.Number})
-	}
+	refs := simulator.Opened(t, h, n)
 	if calls := host.Calls(""); calls > 2*n+1 { // and one for the reviewer
 		t.Errorf("%d calls opened %d pull requests", calls, n)
 	}
-	follow := func(since time.Time) (numbers []int, calls int) {
-		before := host.Calls("")
-		for p, err := range f.Follow(t.Context(), refs, since) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			numbers = append(numbers, p.Number)
-		}
-		return numbers, host.Calls("") - before
-	}
+	follow := func(since time.Time) (map[int]forge.Pull, int) { return simulator.Followed(t, host, f, refs, since) }
 	host.Pages(100)
 	if numbers, calls := follow(time.Time{}); len(numbers) != n || calls != 2 { // the second has GitLab look for conflicts
 		t.Errorf("%d calls of a first pass saw %v", calls, numbers)
@@ -106,86 +56,10 @@ func TestCalls(t *testing.T) {
 	}
 }
 
-// A server that caps pages at less than is asked for still gives everything.
-func TestDiscoverBeyondTheCap(t *testing.T) {
-	host, f, _ := harness(t, 0, simulator.Faults{})
-	for i := range 120 {
-		host.Add(simulator.Repo{Slug: fmt.Sprintf("fleet/r%03d", i), Archived: i == 3, Fork: i == 4})
-		host.Add(simulator.Repo{Slug: fmt.Sprintf("%s/sub/r%03d", simulator.Self, i), Visibility: "public"})
-	}
-	count := func(owner string, filter forge.Filter) (n int) {
-		for r, err := range f.Discover(t.Context(), forge.Scope{Owner: owner, Filter: filter}) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			if r.DefaultBranch != "main" || !strings.HasPrefix(r.Name, owner+"/") {
-				t.Fatalf("%+v", r)
-			}
-			n++
-		}
-		return n
-	}
-	if n := count("fleet", forge.Filter{Archived: true, Forks: true}); n != 120 {
-		t.Errorf("found %d of 120", n)
-	}
-	if n := count("fleet", forge.Filter{}); n != 118 {
-		t.Errorf("found %d of 118", n)
-	}
-	if n := count(simulator.Self, forge.Filter{Visibility: []string{"public"}}); n != 120 {
-		t.Errorf("found %d of 120 of subgroups", n)
-	}
-	for _, err := range f.Discover(t.Context(), forge.Scope{Owner: "nobody"}) {
-		if err != nil && fleet.CodeOf(err) != fleet.CodeNotFound {
-			t.Error(err)
-		}
-	}
-}
-
-func TestRenamedProtectedArchivedGone(t *testing.T) {
-	host, f, h := harness(t, 0, simulator.Faults{})
-	h.Push(t, "gaggle/a", map[string]string{"a": "a"})
-	p, err := f.Open(t.Context(), spec(h.Repo, "gaggle/a"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	host.Rename(simulator.Slug, "other/invoices")
-	if again, err := f.Open(t.Context(), spec(h.Repo, "gaggle/a")); err != nil || again.Number != p.Number {
-		t.Errorf("after the transfer: %+v, %v", again, err)
-	}
-	host.With("other/invoices", func(r *simulator.Repo) { r.Protected = true })
-	if err := f.Merge(t.Context(), h.Repo, p.Number, forge.MergeSpec{}); fleet.CodeOf(err) != fleet.CodeProtected {
-		t.Error(err)
-	}
-	host.With("other/invoices", func(r *simulator.Repo) { r.Archived = true })
-	h.Push(t, "gaggle/b", map[string]string{"b": "b"})
-	if _, err := f.Open(t.Context(), spec(h.Repo, "gaggle/b")); fleet.CodeOf(err) != fleet.CodeRepoGone {
-		t.Error(err)
-	}
-	host.Remove("other/invoices")
-	for _, err := range []error{
-		func() error { _, err := f.Get(t.Context(), h.Repo, p.Number); return err }(),
-		func() error { _, err := f.Find(t.Context(), h.Repo, "gaggle/a"); return err }(),
-	} {
-		if fleet.CodeOf(err) != fleet.CodeRepoGone {
-			t.Error(err)
-		}
-	}
-}
-
-func TestStrangersAsReviewers(t *testing.T) {
-	_, f, h := harness(t, 0, simulator.Faults{})
-	h.Push(t, "gaggle/a", map[string]string{"a": "a"})
-	s := spec(h.Repo, "gaggle/a")
-	s.Reviewers = []string{"stranger"}
-	if p, err := f.Open(t.Context(), s); err != nil || p.Number != 1 || len(p.Reviewers) != 0 {
-		t.Errorf("%+v, %v", p, err)
-	}
-}
-
 func TestLooks(t *testing.T) {
 	host, f, h := harness(t, 0, simulator.Faults{})
 	sha := h.Push(t, "gaggle/a", map[string]string{"a": "a"})
-	if _, err := f.Open(t.Context(), spec(h.Repo, "gaggle/a")); err != nil {
+	if _, err := f.Open(t.Context(), h.Spec("gaggle/a")); err != nil {
 		t.Fatal(err)
 	}
 	host.With(simulator.Slug, func(r *simulator.Repo) {
@@ -217,21 +91,13 @@ func TestLooks(t *testing.T) {
 	if err != nil || account.Name != simulator.Self || abilities[0].OK || !abilities[1].OK {
 		t.Errorf("%+v %+v, %v", account, abilities, err)
 	}
-	if err := f.DeleteBranch(t.Context(), h.Repo, "gaggle/a", "0000"); fleet.CodeOf(err) != fleet.CodeConflict {
-		t.Error(err)
-	}
-	for range 2 {
-		if err := f.DeleteBranch(t.Context(), h.Repo, "gaggle/a", sha); err != nil {
-			t.Error(err)
-		}
-	}
 }
 
 // Where pipelines must succeed, one that still runs leaves the merge to GitLab, and one that failed does not.
 func TestMergesOncePipelinePassed(t *testing.T) {
 	host, f, h := harness(t, 0, simulator.Faults{})
 	sha := h.Push(t, "gaggle/a", map[string]string{"a": "a"})
-	p, err := f.Open(t.Context(), spec(h.Repo, "gaggle/a"))
+	p, err := f.Open(t.Context(), h.Spec("gaggle/a"))
 	if err != nil {
 		t.Fatal(err)
 	}
