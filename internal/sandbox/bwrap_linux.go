@@ -152,10 +152,11 @@ func (b *bwrap) attributes() *syscall.SysProcAttr {
 	return sys
 }
 
-// bind puts the waiting bubblewrap under its limits. It runs on the thread that started it.
-func (c *jail) bind(l Limits) error {
+// bind puts the waiting bubblewrap under its limits, and into the groups that it was not born into. It runs on the thread
+// that started it.
+func (c *jail) bind(l Limits, left []string) error {
 	pid := c.process.Pid
-	if err := c.group.add(pid); err != nil {
+	if err := join(left, pid); err != nil {
 		return err
 	}
 	limits := map[int]uint64{unix.RLIMIT_FSIZE: uint64(l.FileSize), unix.RLIMIT_CORE: 0}
@@ -204,12 +205,15 @@ func (c *jail) launch(program string, argv []string, attr *os.ProcAttr, l Limits
 			started <- err
 			return
 		}
-		var err error
-		if c.process, err = os.StartProcess(program, argv, attr); err != nil {
+		left, err := c.group.born(attr.Sys, func() (err error) {
+			c.process, err = os.StartProcess(program, argv, attr)
+			return err
+		})
+		if err != nil {
 			started <- err
 			return
 		}
-		started <- c.bind(l)
+		started <- c.bind(l, left)
 		<-c.ended
 	})
 	return <-started

@@ -268,14 +268,9 @@ func (c *cgroups) make(l Limits) (*group, error) {
 // keepers is how many processes of a run are bubblewrap's own: the monitor and process 1.
 const keepers = 2
 
-// add puts a process, and with it all that it will start, into the groups.
-func (g *group) add(pid int) error {
-	done := map[string]bool{"": true}
-	for _, dir := range []string{g.memory, g.pids, g.cpu} {
-		if done[dir] {
-			continue
-		}
-		done[dir] = true
+// join puts a process, and with it all that it will start, into groups.
+func join(groups []string, pid int) error {
+	for _, dir := range groups {
 		if err := write(dir, "cgroup.procs", strconv.Itoa(pid)); err != nil {
 			return fmt.Errorf("joining a control group: %w", err)
 		}

@@ -43,7 +43,7 @@ func (b *bound) start(cmd *exec.Cmd) error {
 		return err
 	}
 	// What the command started in the meantime is not in the group. Without isolation that is as good as it gets.
-	b.group.add(cmd.Process.Pid)
+	join(b.group.folders(), cmd.Process.Pid)
 	b.watch.begin(func() string { return "" })
 	return nil
 }
