@@ -59,6 +59,7 @@ var Moves = []Move{
 	{Ready, Skipped, "its repository is gone"},
 	{Ready, Canceled, "a person canceled it"},
 
+	{Proposed, Ready, "the pull request that it shared was taken apart: it gets its own"},
 	{Proposed, Merged, "the pull request was merged"},
 	{Proposed, Closed, "the pull request was closed"},
 	{Proposed, Revising, "CI, a reviewer or a moved base asked for a revision"},

@@ -29,9 +29,19 @@ type Target struct {
 	HeadCommit string    `json:"headCommit,omitempty"` // what Gaggle last pushed
 	PullNumber int       `json:"pullNumber,omitempty"`
 	PullURL    string    `json:"pullURL,omitempty"`
+	Batch      int64     `json:"batch,omitempty"` // target in whose pull request the change is, with others' (its own where it leads); Alone: never again
 	CreatedAt  time.Time `json:"createdAt"`
 	UpdatedAt  time.Time `json:"updatedAt"`
 }
+
+// Alone is the Batch of a target whose change was taken out of a shared pull request.
+const Alone = -1
+
+// Follows reports whether the target's pull request is another target's, which leads it.
+func (t Target) Follows() bool { return t.Batch > 0 && t.Batch != t.ID }
+
+// Leads reports whether the target's pull request may hold other targets' changes, too.
+func (t Target) Leads() bool { return t.Batch > 0 && t.Batch == t.ID }
 
 // DiffStat counts a diff.
 type DiffStat struct {

@@ -17,8 +17,49 @@ const (
 // body is what the owner of a component reads, who has five minutes: why, what was checked, and how to object. What people or
 // programs outside the campaign can word stands in code spans, where it is neither markup nor a mention.
 // The longest part stands last, where a host that takes less cuts it off.
-func body(in Proposal, provenance string) string {
+func body(in Proposal, proof Provenance, with []Provenance) string {
 	var b strings.Builder
+	if len(in.With) > 0 {
+		fmt.Fprintf(&b, "This pull request holds %d changes, a commit each. What goes wrong with it takes it apart: each change then gets a pull request of its own.\n\n# %s\n\n", len(in.With)+1, heading(in))
+	}
+	writeChange(&b, in, proof.Digest)
+	for i, other := range in.With {
+		fmt.Fprintf(&b, "\n# %s\n\n", heading(other))
+		writeChange(&b, other, with[i].Digest)
+	}
+	b.WriteString("\n## How to object\n\nClose this pull request: it stays closed. ")
+	campaigns := []string{in.Target.Campaign}
+	for _, other := range in.With {
+		campaigns = union(campaigns, []string{other.Target.Campaign})
+	}
+	which := "this campaign"
+	if len(campaigns) > 1 {
+		which = "these campaigns"
+	}
+	fmt.Fprintf(&b, "To keep %s out of the repository, add `campaigns: {exclude: [%s]}` to `%s`; `optOut: true` there keeps all campaigns out.\n", which, strings.Join(campaigns, ", "), spec.RepoFile)
+	asked := map[string]bool{}
+	for _, p := range append([]Proposal{in}, in.With...) {
+		prompt := strings.TrimSpace(p.Campaign.Change.Prompt)
+		if prompt == "" || asked[p.Target.Campaign] {
+			continue
+		}
+		asked[p.Target.Campaign] = true
+		b.WriteString("\n<details><summary>What was asked")
+		if len(campaigns) > 1 {
+			b.WriteString(" by " + p.Target.Campaign)
+		}
+		b.WriteString("</summary>\n\n")
+		fence(&b, forge.Clip(prompt, maxAsked/len(campaigns)))
+		b.WriteString("\n</details>\n")
+	}
+	return b.String()
+}
+
+// heading names one change among several.
+func heading(in Proposal) string { return code(title(in)) + " in " + code(in.Target.Component) }
+
+// writeChange tells about one change.
+func writeChange(b *strings.Builder, in Proposal, provenance string) {
 	c := in.Campaign
 	if c.PullRequest.Body != "" {
 		b.WriteString(strings.TrimSpace(c.PullRequest.Body) + "\n\n")
@@ -26,37 +67,29 @@ func body(in Proposal, provenance string) string {
 		b.WriteString(d + "\n\n")
 	}
 	b.WriteString("## Why\n\n")
-	fmt.Fprintf(&b, "Campaign %s changes every component that it concerns; here it is %s", code(in.Target.Campaign), code(in.Target.Component))
+	fmt.Fprintf(b, "Campaign %s changes every component that it concerns; here it is %s", code(in.Target.Campaign), code(in.Target.Component))
 	if in.Component.Path != "" && in.Component.Path != "." {
-		fmt.Fprintf(&b, " in %s", code(in.Component.Path))
+		fmt.Fprintf(b, " in %s", code(in.Component.Path))
 	}
 	if c.Metadata.Owner != "" {
-		fmt.Fprintf(&b, ". %s answers for the campaign", code(c.Metadata.Owner))
+		fmt.Fprintf(b, ". %s answers for the campaign", code(c.Metadata.Owner))
 	}
 	b.WriteString(".\n")
 	if c.PullRequest.Issue != "" {
-		fmt.Fprintf(&b, "\nIssue: %s\n", oneLine(c.PullRequest.Issue))
+		fmt.Fprintf(b, "\nIssue: %s\n", oneLine(c.PullRequest.Issue))
 	}
 	s := in.Target.Stat
 	files := "files"
 	if s.Files == 1 {
 		files = "file"
 	}
-	fmt.Fprintf(&b, "\n## What\n\n%d %s, +%d −%d lines, by %s", s.Files, files, s.Added, s.Deleted, code(strings.TrimSpace(c.Change.Agent+" "+in.Attempt.AgentVersion)))
+	fmt.Fprintf(b, "\n## What\n\n%d %s, +%d −%d lines, by %s", s.Files, files, s.Added, s.Deleted, code(strings.TrimSpace(c.Change.Agent+" "+in.Attempt.AgentVersion)))
 	if in.Target.Usage.Cost > 0 {
-		fmt.Fprintf(&b, " for %s", in.Target.Usage.Cost)
+		fmt.Fprintf(b, " for %s", in.Target.Usage.Cost)
 	}
 	b.WriteString(".\n")
-	writeChecks(&b, c, in.Attempt)
-	fmt.Fprintf(&b, "\nHow it came about, for machines: %s (%s)\n", code(provenance), code("gaggle provenance "+in.Target.Campaign+" "+strings.TrimPrefix(in.Target.Component, "component:default/")))
-	b.WriteString("\n## How to object\n\nClose this pull request: it stays closed. ")
-	fmt.Fprintf(&b, "To keep this campaign out of the repository, add `campaigns: {exclude: [%s]}` to `%s`; `optOut: true` there keeps all campaigns out.\n", in.Target.Campaign, spec.RepoFile)
-	if p := strings.TrimSpace(c.Change.Prompt); p != "" {
-		b.WriteString("\n<details><summary>What was asked</summary>\n\n")
-		fence(&b, forge.Clip(p, maxAsked))
-		b.WriteString("\n</details>\n")
-	}
-	return b.String()
+	writeChecks(b, c, in.Attempt)
+	fmt.Fprintf(b, "\nHow it came about, for machines: %s (%s)\n", code(provenance), code("gaggle provenance "+in.Target.Campaign+" "+strings.TrimPrefix(in.Target.Component, "component:default/")))
 }
 
 func writeChecks(b *strings.Builder, c *spec.Campaign, a fleet.Attempt) {

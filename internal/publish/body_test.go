@@ -56,9 +56,9 @@ func shape(markdown string) (kinds []string, loads bool) {
 }
 
 func TestHostileNamesAreOnlyText(t *testing.T) {
-	want, _ := shape(body(proposal(func() string { return "x" }), "sha256:0"))
+	want, _ := shape(body(proposal(func() string { return "x" }), Provenance{Digest: "sha256:0"}, nil))
 	rapid.Check(t, func(t *rapid.T) {
-		got := body(proposal(func() string { return hostile(t) }), "sha256:0")
+		got := body(proposal(func() string { return hostile(t) }), Provenance{Digest: "sha256:0"}, nil)
 		kinds, loads := shape(got)
 		if loads || strings.Join(kinds, " ") != strings.Join(want, " ") {
 			t.Fatalf("a name became markup: %q\n%s", kinds, got)
@@ -67,6 +67,22 @@ func TestHostileNamesAreOnlyText(t *testing.T) {
 			if outside := strings.Join(evenParts(strings.Split(line, "`")), ""); strings.ContainsAny(outside, "@#!<") && !strings.HasPrefix(line, "## ") && !strings.HasPrefix(line, "<details>") && line != "</details>" {
 				t.Fatalf("a name stands outside its code span: %q", line)
 			}
+		}
+	})
+}
+
+// So is a pull request's of several changes.
+func TestHostileNamesAmongSeveral(t *testing.T) {
+	two := func(word func() string) string {
+		p := proposal(word)
+		p.With = []Proposal{proposal(word)}
+		return body(p, Provenance{Digest: "sha256:0"}, []Provenance{{Digest: "sha256:1"}})
+	}
+	want, _ := shape(two(func() string { return "x" }))
+	rapid.Check(t, func(t *rapid.T) {
+		got := two(func() string { return hostile(t) })
+		if kinds, loads := shape(got); loads || strings.Join(kinds, " ") != strings.Join(want, " ") {
+			t.Fatalf("a name became markup: %q\n%s", kinds, got)
 		}
 	})
 }
@@ -82,11 +98,11 @@ func evenParts(parts []string) (out []string) {
 }
 
 func TestAPromptCannotLeaveItsBlock(t *testing.T) {
-	want, _ := shape(body(proposal(func() string { return "x" }), "sha256:0"))
+	want, _ := shape(body(proposal(func() string { return "x" }), Provenance{Digest: "sha256:0"}, nil))
 	for _, prompt := range []string{"```\n# head\n```", "````\n</details>\n@everyone", "</details>\n\n[a](http://evil.example)", strings.Repeat("long ", 10_000)} {
 		p := proposal(func() string { return "x" })
 		p.Campaign.Change.Prompt = prompt
-		got := body(p, "sha256:0")
+		got := body(p, Provenance{Digest: "sha256:0"}, nil)
 		if kinds, loads := shape(got); loads || strings.Join(kinds, " ") != strings.Join(want, " ") {
 			t.Errorf("%.40q became markup: %q", prompt, kinds)
 		}

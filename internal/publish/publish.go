@@ -49,6 +49,9 @@ type Proposal struct {
 	// Onto makes the commit the child of this one instead of the base: the branch's own tip, when the change was revised on
 	// the same base, so that reviewers see what is new.
 	Onto string
+	// With are further ready targets of the same repository whose changes go into the same pull request, each as a commit on
+	// top of the one before.
+	With []Proposal
 	// Revision says that the pull request is or was open: one that has ended meanwhile is left alone.
 	Revision bool
 }
@@ -59,6 +62,8 @@ type Published struct {
 	Pull forge.Pull
 	// Provenance says how the change came about; zero when nothing was pushed because the pull request had ended.
 	Provenance Provenance
+	// With says the same of each of Proposal.With.
+	With []Provenance
 }
 
 // Branch names the branch of a target: the campaign's own, or below it the component's where a repository holds several.
@@ -93,13 +98,11 @@ func (p *Publisher) Publish(ctx context.Context, in Proposal) (Published, error)
 	case err != nil && fleet.CodeOf(err) != fleet.CodeNotFound:
 		return Published{}, err
 	}
-	proof := attest(in)
-	if proof.Envelope, err = seal(proof.Statement, p.cfg.Sign); err != nil {
+	head, proof, err := p.commit(ctx, in, git.CommitSpec{Base: t.BaseCommit, Onto: in.Onto, Tree: t.ResultTree})
+	if err != nil {
 		return Published{}, err
 	}
-	head, err := p.cfg.Git.Commit(ctx, in.Repository, git.CommitSpec{
-		Base: t.BaseCommit, Onto: in.Onto, Diff: in.Diff, Tree: t.ResultTree, Message: commitMessage(in, proof.Digest), Author: p.cfg.Author, Date: commitDate(t), Sign: p.cfg.Sign,
-	})
+	head, with, err := p.stack(ctx, in, head)
 	if err != nil {
 		return Published{}, err
 	}
@@ -114,9 +117,21 @@ func (p *Publisher) Publish(ctx context.Context, in Proposal) (Published, error)
 	}
 	pull, err := f.Open(ctx, forge.PullSpec{
 		Repo: in.Repository, HeadBranch: t.Branch, BaseBranch: in.Repository.DefaultBranch,
-		Title: title(in), Body: body(in, proof.Digest), Labels: in.Campaign.PullRequest.Labels, Reviewers: reviewers(in), Draft: in.Campaign.PullRequest.Draft,
+		Title: titles(in), Body: body(in, proof, with), Labels: labels(in), Reviewers: reviewers(in), Draft: draft(in),
 	})
-	return Published{Head: head, Pull: pull, Provenance: proof}, err
+	return Published{Head: head, Pull: pull, Provenance: proof, With: with}, err
+}
+
+// commit makes the commit of one change, and says how it came about. spec says what the diff applies to.
+func (p *Publisher) commit(ctx context.Context, in Proposal, spec git.CommitSpec) (string, Provenance, error) {
+	proof := attest(in)
+	var err error
+	if proof.Envelope, err = seal(proof.Statement, p.cfg.Sign); err != nil {
+		return "", proof, err
+	}
+	spec.Diff, spec.Message, spec.Author, spec.Date, spec.Sign = in.Diff, commitMessage(in, proof.Digest), p.cfg.Author, commitDate(in.Target), p.cfg.Sign
+	head, err := p.cfg.Git.Commit(ctx, in.Repository, spec)
+	return head, proof, err
 }
 
 // push puts the commit on the branch when that stands where Gaggle left it, and returns what stands there then: the
@@ -199,6 +214,9 @@ func title(in Proposal) string {
 // is says how forges name it: a person, or a team.
 func reviewers(in Proposal) []string {
 	list := slices.Clone(in.Campaign.PullRequest.Reviewers)
+	for _, other := range in.With {
+		list = union(list, reviewers(other))
+	}
 	kind, rest, _ := strings.Cut(in.Component.Owner, ":")
 	_, name, ok := strings.Cut(rest, "/")
 	if !in.Campaign.PullRequest.AskOwner || !ok {

@@ -140,6 +140,7 @@ type PullRequest struct {
 
 	AskOwner    bool          `json:"askOwner,omitempty"`
 	Issue       string        `json:"issue,omitempty"`
+	Batch       string        `json:"batch,omitempty"` // changes of one repository and owner share a pull request with those of this name; "" for one each
 	Revisions   int           `json:"revisions"`
 	RemindAfter time.Duration `json:"remindAfter"`
 	CloseAfter  time.Duration `json:"closeAfter,omitempty"` // 0 for never

@@ -19,7 +19,7 @@ func TestChangeHash(t *testing.T) {
 		"Change.Script.Path",
 		"Limits.Turns", "Limits.Wall", "Limits.Attempts", "Limits.Cost", "Limits.TargetCost", "Limits.CampaignCost", "Limits.Memory", "Limits.Parallel",
 		"PullRequest.Title", "PullRequest.Body", "PullRequest.Labels", "PullRequest.Reviewers", "PullRequest.Draft",
-		"PullRequest.AskOwner", "PullRequest.Issue", "PullRequest.Revisions", "PullRequest.RemindAfter", "PullRequest.CloseAfter",
+		"PullRequest.AskOwner", "PullRequest.Batch", "PullRequest.Issue", "PullRequest.Revisions", "PullRequest.RemindAfter", "PullRequest.CloseAfter",
 		"Merge.Policy", "Merge.When", "Merge.Evidence", "Merge.Method",
 		"Rollout.Waves", "Rollout.Gate.Merged", "Rollout.Gate.MinMerged", "Rollout.Gate.Success", "Rollout.Approval",
 		"Rollout.Gate.Checks", "Rollout.Gate.Vetoed", "Rollout.Gate.Reverted", "Rollout.Gate.Deployed", "Rollout.Gate.Soak",

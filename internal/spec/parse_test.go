@@ -93,7 +93,7 @@ verify: {auto: false, run: [make, "make test"], timeout: 1h30m}
 guard: {allow: [test-deleted, "ci-edited:.github/**"]}
 judge: {mode: advise, model: m, prompt: look twice}
 limits: {rounds: 1, turns: 2, minutes: 1.5, attempts: 3, cost: "$1.25", targetCost: 2, campaignCost: 0.000001, memory: 512MiB, parallel: 7}
-pullRequest: {title: t, body: b, labels: [l, "no"], reviewers: [r, org/team], draft: true, askOwner: true, issue: P-1, revisions: 3, remindAfter: 2h, closeAfter: 48h}
+pullRequest: {title: t, body: b, labels: [l, "no"], reviewers: [r, org/team], draft: true, askOwner: true, issue: P-1, batch: upkeep, revisions: 3, remindAfter: 2h, closeAfter: 48h}
 merge: {policy: auto, when: risk < 30, evidence: 80%, method: squash}
 rollout:
   waves:
@@ -127,7 +127,7 @@ rollout:
 		Limits: Limits{Rounds: 1, Turns: 2, Wall: 90 * time.Second, Attempts: 3, Cost: 1_250_000, TargetCost: 2 * fleet.Dollar, CampaignCost: 1,
 			Memory: 512 << 20, Parallel: 7},
 		PullRequest: PullRequest{Title: "t", Body: "b", Labels: []string{"l", "no"}, Reviewers: []string{"r", "org/team"}, Draft: true,
-			AskOwner: true, Issue: "P-1", Revisions: 3, RemindAfter: 2 * time.Hour, CloseAfter: 48 * time.Hour},
+			AskOwner: true, Issue: "P-1", Batch: "upkeep", Revisions: 3, RemindAfter: 2 * time.Hour, CloseAfter: 48 * time.Hour},
 		Merge: Merge{Policy: MergeAuto, When: "risk < 30", Evidence: 0.8, Method: "squash"},
 		Rollout: Rollout{
 			Waves: []Wave{{Where: `"canary" in component.tags`, Name: "canaries"}, {Count: 3}, {Share: 250}, {Owner: "group:default/platform"},

@@ -106,6 +106,8 @@ func campaignFields(c *Campaign, h *header, s *scripts, g *guards) []field {
 
 		{path: "pullRequest.askOwner", kind: boolean(), into: &c.PullRequest.AskOwner, def: "false", doc: "Whether the component's owner in the catalog is asked to review, too. A code host asks its code owners by itself."},
 		{path: "pullRequest.issue", kind: text(), into: &c.PullRequest.Issue, check: checkLine, pattern: linePattern, doc: "The issue that the change belongs to, such as PLAT-12 or acme/platform#34, named in each pull request."},
+		{path: "pullRequest.batch", kind: text(), into: &c.PullRequest.Batch, check: checkName, pattern: namePattern, doc: "A name. Changes of one repository and one owner that are ready together go into one pull request, a commit each, if their campaigns give the same name here. " +
+			"What goes wrong with it takes it apart: each change then gets a pull request of its own. Defaults to one pull request a change."},
 		{path: "pullRequest.revisions", kind: integer(), into: &c.PullRequest.Revisions, def: "2", min: 0, max: 20, doc: "How often an open pull request is revised because its checks failed or somebody asked for it. Then a person is asked."},
 		{path: "pullRequest.remindAfter", kind: duration(), into: &c.PullRequest.RemindAfter, def: "168h", min: 60, max: 366 * 24 * 3600, doc: "How long a pull request may rest before its reviewers are reminded, once."},
 		{path: "pullRequest.closeAfter", kind: duration(), into: &c.PullRequest.CloseAfter, min: 60, max: 366 * 24 * 3600, doc: "How long after the reminder a pull request that still rests is closed. Defaults to never."},

@@ -63,9 +63,9 @@ func (tx *Tx) save(ctx context.Context, was fleet.Target, next *fleet.Target) er
 		return err
 	}
 	n, err := tx.exec(ctx, "UPDATE targets SET state = ?, wave = ?, version = ?, reason = ?, message = ?, approved = ?, change_hash = ?, base_commit = ?, base_tree = ?, result_tree = ?, diff_key = ?, "+
-		"files = ?, added = ?, deleted = ?, attempts = ?, cost = ?, usage = ?, branch = ?, head_commit = ?, pull_number = ?, pull_url = ?, updated_at = ?, slot = CASE WHEN ? = 1 THEN 0 ELSE slot END, held = CASE WHEN ? = 'ready' THEN held ELSE '' END WHERE id = ? AND state = ? AND version = ?",
+		"files = ?, added = ?, deleted = ?, attempts = ?, cost = ?, usage = ?, branch = ?, head_commit = ?, pull_number = ?, pull_url = ?, batch = ?, updated_at = ?, slot = CASE WHEN ? = 1 THEN 0 ELSE slot END, held = CASE WHEN ? = 'ready' THEN held ELSE '' END WHERE id = ? AND state = ? AND version = ?",
 		string(next.State), next.Wave, next.Version, string(next.Reason), next.Message, bit(next.Approved), next.ChangeHash, next.BaseCommit, next.BaseTree, next.ResultTree, next.DiffKey,
-		next.Stat.Files, next.Stat.Added, next.Stat.Deleted, next.Attempts, int64(next.Usage.Cost), string(usage), next.Branch, next.HeadCommit, next.PullNumber, next.PullURL, micros(next.UpdatedAt), bit(next.State.AtRest() || next.State == fleet.Queued), string(next.State),
+		next.Stat.Files, next.Stat.Added, next.Stat.Deleted, next.Attempts, int64(next.Usage.Cost), string(usage), next.Branch, next.HeadCommit, next.PullNumber, next.PullURL, next.Batch, micros(next.UpdatedAt), bit(next.State.AtRest() || next.State == fleet.Queued), string(next.State),
 		was.ID, string(was.State), was.Version)
 	if err == nil && n == 0 {
 		return &fleet.Error{Code: fleet.CodeConflict, Message: fmt.Sprintf("%s is no longer %s as it was read", was.Component, was.State)}

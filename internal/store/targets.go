@@ -10,14 +10,14 @@ import (
 )
 
 const targetColumns = "id, campaign, component, repository, path, owner, wave, state, version, reason, message, held, approved, change_hash, base_commit, base_tree, " +
-	"result_tree, diff_key, files, added, deleted, attempts, usage, branch, head_commit, pull_number, pull_url, created_at, updated_at"
+	"result_tree, diff_key, files, added, deleted, attempts, usage, branch, head_commit, pull_number, pull_url, batch, created_at, updated_at"
 
 func scanTarget(r rows) (t fleet.Target, err error) {
 	var approved, created, updated int64
 	var usage string
 	err = r.Scan(&t.ID, &t.Campaign, &t.Component, &t.Repository, &t.Path, &t.Owner, &t.Wave, &t.State, &t.Version, &t.Reason, &t.Message, &t.Held, &approved, &t.ChangeHash,
 		&t.BaseCommit, &t.BaseTree, &t.ResultTree, &t.DiffKey, &t.Stat.Files, &t.Stat.Added, &t.Stat.Deleted, &t.Attempts, &usage, &t.Branch, &t.HeadCommit,
-		&t.PullNumber, &t.PullURL, &created, &updated)
+		&t.PullNumber, &t.PullURL, &t.Batch, &created, &updated)
 	if err != nil {
 		return t, err
 	}
