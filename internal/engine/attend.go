@@ -30,9 +30,10 @@ type visit struct {
 
 	asks     []forge.Remark // by people with write access, not taken up yet
 	commands []command
-	blamed   []forge.Check // checks that fail because of the change
-	noted    string        // what happened that the ledger has no move for
-	merging  string        // why Gaggle merges it; "" when it does not
+	blamed   []forge.Check  // checks that fail because of the change
+	mates    []fleet.Target // that share the pull request
+	noted    string         // what happened that the ledger has no move for
+	merging  string         // why Gaggle merges it; "" when it does not
 }
 
 // attend looks at a proposed target's pull request and takes the next step about it. pull is as the forge has just shown it, or nil.
@@ -50,8 +51,9 @@ func (e *Engine) attend(ctx context.Context, h *hold, row store.Campaign, c *spe
 		got, err := v.host.Get(ctx, repo, t.PullNumber)
 		switch code := fleet.CodeOf(err); {
 		case err != nil && (code == fleet.CodeNotFound || code == fleet.CodeRepoGone):
+			move := store.Move{To: fleet.Failed, Actor: e.cfg.Actor, Reason: code, Message: "its pull request is gone: " + err.Error()}
 			return h.end(ctx, func(ctx context.Context, tx *store.Tx) error {
-				return tx.Move(ctx, &t, store.Move{To: fleet.Failed, Actor: e.cfg.Actor, Reason: code, Message: "its pull request is gone: " + err.Error()})
+				return errors.Join(e.together(ctx, tx, t, v.f, move), tx.Move(ctx, &t, move))
 			})
 		case err != nil:
 			return err
@@ -67,6 +69,13 @@ func (e *Engine) attend(ctx context.Context, h *hold, row store.Campaign, c *spe
 	}
 	if v.pull.State != forge.StateOpen {
 		return v.rest(ctx)
+	}
+	var stale bool
+	if v.mates, stale, err = e.mates(ctx, t, v.f); err != nil {
+		return err
+	}
+	if stale && v.pull.HeadSHA == t.HeadCommit {
+		return v.begin(ctx, fleet.Revision{Kind: fleet.ReviseSplit, Push: true}, "another change left its pull request")
 	}
 	if err := v.observe(ctx); err != nil {
 		return err
@@ -85,6 +94,7 @@ func (e *Engine) attend(ctx context.Context, h *hold, row store.Campaign, c *spe
 // rest records that the pull request has ended.
 func (v *visit) rest(ctx context.Context) error {
 	move := store.Move{To: fleet.Merged, Actor: "forge", Message: "its pull request was merged"}
+	v.f.Asks = nil
 	v.f.Touched = v.f.Touched || v.pull.HeadSHA != "" && v.pull.HeadSHA != v.t.HeadCommit
 	if v.pull.State == forge.StateMerged {
 		v.f.MergedAt, v.f.MergeSHA, v.f.LookAgain = v.now, v.pull.MergeSHA, v.now.Add(watchFirst)
@@ -104,7 +114,7 @@ func (v *visit) rest(ctx context.Context) error {
 		if err := tx.SaveFollow(ctx, v.f); err != nil {
 			return err
 		}
-		return tx.Move(ctx, &v.t, move)
+		return errors.Join(v.e.together(ctx, tx, v.t, v.f, move), tx.Move(ctx, &v.t, move))
 	})
 	if d, can := v.host.(forge.BranchDeleter); can && err == nil && move.To == fleet.Merged && !v.f.Touched {
 		_ = d.DeleteBranch(ctx, v.repo, v.t.Branch, v.t.HeadCommit) // tidiness; the forge may have done it already
@@ -157,8 +167,17 @@ func (v *visit) observe(ctx context.Context) error {
 			return err
 		}
 	}
+	for _, a := range v.f.Asks {
+		v.asks = append(v.asks, forge.Remark{ID: a.ID, Author: a.Author, MayWrite: true, Body: a.Body, File: a.File, Line: a.Line})
+	}
 	if err := v.listen(ctx); err != nil {
 		return err
+	}
+	v.f.Asks = nil
+	if !touched && v.f.HandsOff == "" { // otherwise whoever has the branch does what is asked
+		for _, r := range v.asks[:min(len(v.asks), 50)] {
+			v.f.Asks = append(v.f.Asks, kept(r))
+		}
 	}
 	return v.checks(ctx)
 }
@@ -280,23 +299,48 @@ func (v *visit) facts(ctx context.Context) (policy.PullFacts, error) {
 	if !v.f.Reminded.IsZero() && v.f.Reminded.After(v.f.ActiveAt.Add(-time.Second)) {
 		f.Reminded = v.now.Sub(v.f.Reminded)
 	}
-	if f.Policy == spec.MergeAuto && len(f.Approvals) == 0 {
+	all := []*visit{v}
+	for _, t := range v.mates {
+		mate := *v
+		mate.t = t
 		var err error
-		var risk policy.Risk
-		if f.Rule, risk, err = v.mergeRule(ctx); err != nil {
+		if mate.row, mate.c, err = v.e.campaign(ctx, t.Campaign); err != nil {
 			return f, err
 		}
-		evidence, err := v.e.evidence(ctx, v.c, v.t.Wave)
+		f.Active = f.Active && mate.row.State == fleet.CampaignActive
+		f.Policy = policy.Stricter(f.Policy, mate.c.Merge.Policy)
+		all = append(all, &mate)
+	}
+	if f.Policy != spec.MergeAuto || len(f.Approvals) > 0 {
+		return f, nil
+	}
+	f.Rule, f.Evidence = true, true
+	var riskiest policy.Risk
+	for _, one := range all {
+		rule, risk, err := one.mergeRule(ctx)
 		if err != nil {
 			return f, err
 		}
-		f.Evidence, f.Risk, f.Proof = evidence.Open, "risk "+risk.String(), evidence.String()
+		evidence, err := one.e.evidence(ctx, one.c, one.t.Wave)
+		if err != nil {
+			return f, err
+		}
+		if f.Risk == "" || risk.Score > riskiest.Score {
+			riskiest, f.Risk = risk, "risk "+risk.String()
+		}
+		if f.Evidence {
+			f.Proof = evidence.String() // the first that is not enough, or the last
+		}
+		f.Rule, f.Evidence = f.Rule && rule, f.Evidence && evidence.Open
 	}
 	return f, nil
 }
 
 // take carries out one step.
 func (v *visit) take(ctx context.Context, step policy.Step, why string) error {
+	if len(v.mates) > 0 && (step == policy.StepRebase || step == policy.StepRevise || step == policy.StepAsk) {
+		return v.split(ctx, why)
+	}
 	switch step {
 	case policy.StepRebase:
 		return v.begin(ctx, fleet.Revision{Kind: fleet.ReviseBase}, why)
@@ -338,7 +382,7 @@ func (v *visit) save(ctx context.Context, note string) error {
 		note = v.noted
 	}
 	return v.h.end(ctx, func(ctx context.Context, tx *store.Tx) error {
-		if err := tx.SaveFollow(ctx, v.f); err != nil || note == "" {
+		if err := errors.Join(tx.SaveFollow(ctx, v.f), v.mirror(ctx, tx)); err != nil || note == "" {
 			return err
 		}
 		return tx.Record(ctx, store.Event{Campaign: v.t.Campaign, Target: v.t.ID, Component: v.t.Component, Kind: "note", Actor: v.e.cfg.Actor, Message: note})
@@ -392,11 +436,13 @@ func (v *visit) close(ctx context.Context, comment, message string) error {
 	if _, err := v.e.cfg.Publisher.Withdraw(ctx, publish.Withdrawal{Repository: v.repo, Number: v.t.PullNumber, Branch: v.t.Branch, Head: v.t.HeadCommit, Comment: comment}); err != nil {
 		return err
 	}
+	v.f.Asks = nil
+	move := store.Move{To: fleet.Closed, Actor: v.e.cfg.Actor, Reason: fleet.CodePolicy, Message: message}
 	return v.h.end(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if err := tx.SaveFollow(ctx, v.f); err != nil {
 			return err
 		}
-		return tx.Move(ctx, &v.t, store.Move{To: fleet.Closed, Actor: v.e.cfg.Actor, Reason: fleet.CodePolicy, Message: message})
+		return errors.Join(v.e.together(ctx, tx, v.t, v.f, move), tx.Move(ctx, &v.t, move))
 	})
 }
 

@@ -102,7 +102,7 @@ func (e *Engine) begun(ctx context.Context, campaign string) ([]fleet.Target, er
 		}
 		after = page[len(page)-1].ID
 		for _, t := range page {
-			if !waits[t.ID] && mayPropose(row, c, t) {
+			if !waits[t.ID] && !t.Follows() && mayPropose(row, c, t) {
 				list = append(list, t)
 			}
 		}
@@ -123,6 +123,9 @@ type closer struct {
 func (c *closer) close(ctx context.Context, t fleet.Target) error {
 	if ctx.Err() != nil {
 		return nil
+	}
+	if t.Follows() {
+		return c.drop(ctx, t)
 	}
 	repo, err := c.engine.store.Repository(ctx, t.Repository)
 	var got publish.Withdrawn
@@ -206,18 +209,35 @@ func (c *closer) rest(ctx context.Context, t fleet.Target, got publish.Withdrawn
 			return err // whoever moved it saw the same
 		}
 		now.PullNumber, now.PullURL, now.HeadCommit = t.PullNumber, t.PullURL, t.HeadCommit
+		f, err := tx.Follow(ctx, t.ID)
+		if err != nil {
+			return err
+		}
 		if move.To == fleet.Merged {
-			f, err := tx.Follow(ctx, t.ID)
-			if err != nil {
-				return err
-			}
 			f.Campaign, f.MergedAt, f.MergeSHA, f.MergedBy = t.Campaign, c.engine.store.Now(), got.Pull.MergeSHA, orWord(f.MergedBy, "people")
 			f.LookAgain = f.MergedAt.Add(watchFirst)
 			if err := tx.SaveFollow(ctx, f); err != nil {
 				return err
 			}
+		} else if err := c.engine.disband(ctx, tx, now.ID, 0, "the pull request that it shared was closed: it gets its own", func(o fleet.Target) bool { return o.Campaign == now.Campaign }); err != nil {
+			return err
 		}
-		return tx.Move(ctx, &now, move)
+		return errors.Join(c.engine.together(ctx, tx, now, f, move), tx.Move(ctx, &now, move))
+	})
+}
+
+// drop ends a target whose change is in another one's pull request. One of the same campaign ends with it.
+func (c *closer) drop(ctx context.Context, t fleet.Target) error {
+	return c.engine.store.Tx(ctx, func(tx *store.Tx) error {
+		leader, err := tx.Target(ctx, t.Batch)
+		if err != nil || leader.Campaign == t.Campaign && !leader.State.AtRest() {
+			return err
+		}
+		if err := c.engine.leave(ctx, tx, &t); err != nil || !fleet.CanMove(t.State, fleet.Closed) {
+			return err
+		}
+		c.note(func(out *Closing) { out.Closed++ })
+		return tx.Move(ctx, &t, store.Move{To: fleet.Closed, Actor: c.actor, Message: "taken out of the pull request that it shared, together with all of the campaign"})
 	})
 }
 

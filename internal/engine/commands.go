@@ -210,6 +210,9 @@ func (e *Engine) requeue(ctx context.Context, sel Selection, actor, why string, 
 		if !want(*t) {
 			return false, nil
 		}
+		if err := e.leave(ctx, tx, t); err != nil {
+			return false, err
+		}
 		t.Approved = false
 		return true, tx.Move(ctx, t, store.Move{To: fleet.Queued, Actor: actor, Message: why, Next: &store.Job{Lane: store.LaneAttempts}})
 	})
@@ -254,6 +257,9 @@ func (e *Engine) Cancel(ctx context.Context, sel Selection, actor string) (int, 
 		return 0, err
 	}
 	for _, t := range open {
+		if t.Follows() {
+			continue // its leader's is made again without it
+		}
 		repo, err := e.store.Repository(ctx, t.Repository)
 		if err != nil {
 			return 0, err
@@ -263,9 +269,19 @@ func (e *Engine) Cancel(ctx context.Context, sel Selection, actor string) (int, 
 			return 0, err
 		}
 	}
+	_, c, err := e.campaign(ctx, sel.Campaign)
+	if err != nil {
+		return 0, err
+	}
 	sel.States = []fleet.State{fleet.Pending, fleet.Queued, fleet.Changing, fleet.Ready, fleet.Proposed, fleet.Revising}
 	return e.each(ctx, sel, func(tx *store.Tx, t *fleet.Target) (bool, error) {
-		return true, tx.Move(ctx, t, store.Move{To: fleet.Canceled, Actor: actor, Message: "canceled by " + actor})
+		if err := e.leave(ctx, tx, t); err != nil {
+			return false, err
+		}
+		if err := tx.Move(ctx, t, store.Move{To: fleet.Canceled, Actor: actor, Message: "canceled by " + actor}); err != nil || c.PullRequest.Batch == "" {
+			return err == nil, err
+		}
+		return true, e.wakeWaiting(ctx, tx, *t)
 	})
 }
 

@@ -227,17 +227,22 @@ func (e *Engine) campaign(ctx context.Context, name string) (store.Campaign, *sp
 	if err != nil {
 		return row, nil, err
 	}
+	c, err := e.specOf(row)
+	return row, c, err
+}
+
+func (e *Engine) specOf(row store.Campaign) (*spec.Campaign, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if l, ok := e.loaded[name]; ok && l.version == row.Version {
-		return row, l.spec, nil
+	if l, ok := e.loaded[row.Name]; ok && l.version == row.Version {
+		return l.spec, nil
 	}
 	var c spec.Campaign
 	if err := json.Unmarshal([]byte(row.Spec), &c); err != nil {
-		return row, nil, &fleet.Error{Code: fleet.CodeInternal, Message: fmt.Sprintf("the stored file of campaign %q cannot be read", name), Err: err}
+		return nil, &fleet.Error{Code: fleet.CodeInternal, Message: fmt.Sprintf("the stored file of campaign %q cannot be read", row.Name), Err: err}
 	}
-	e.loaded[name] = &loaded{version: row.Version, spec: &c}
-	return row, &c, nil
+	e.loaded[row.Name] = &loaded{version: row.Version, spec: &c}
+	return &c, nil
 }
 
 func (e *Engine) clean(text string) string {

@@ -77,7 +77,7 @@ func (h *host) Publish(_ context.Context, p publish.Proposal) (publish.Published
 		h.pulls[key] = &forge.Pull{Number: h.opens, State: forge.StateOpen, URL: fmt.Sprintf("local:%d", h.opens), HeadBranch: p.Target.Branch, HeadSHA: "c"}
 		h.byNum[h.opens] = h.pulls[key]
 	}
-	return publish.Published{Head: "c", Pull: *h.pulls[key]}, nil
+	return publish.Published{Head: "c", Pull: *h.pulls[key], With: make([]publish.Provenance, len(p.With))}, nil
 }
 
 // The methods of a forge, which the engine uses to follow pull requests.
@@ -166,6 +166,7 @@ var suite = map[string]func(*testing.T, *world){
 	"gates hear what others say":                            testGatesHearWhatOthersSay,
 	"following opens the next wave":                         testFollowingOpensTheNextWave,
 	"vetoes pause the campaign":                             testVetoesPauseTheCampaign,
+	"a batch waits and goes together":                       testABatchWaitsAndGoesTogether,
 	"passes over different campaigns":                       testPassesOverDifferentCampaigns,
 	"a failed visit is made again":                          testAFailedVisitIsMadeAgain,
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -43,6 +44,7 @@ func (e *Engine) followLoop(ctx context.Context, campaigns []string, every time.
 // for its owner's time. A forge that does not answer is asked again by the next pass.
 func (e *Engine) pass(ctx context.Context, campaigns []string) error {
 	byForge := map[string][]stop{}
+	led := map[int64]bool{} // leaders of other campaigns
 	repos := map[string]fleet.Repository{}
 	for _, name := range campaigns {
 		for after := int64(0); ; {
@@ -58,6 +60,17 @@ func (e *Engine) pass(ctx context.Context, campaigns []string) error {
 				if t.State == fleet.Merged && !watched(t.Follow, e.store.Now()) {
 					continue
 				}
+				elsewhere := false
+				if t.Follows() && t.State == fleet.Proposed { // its leader is looked at
+					leader, err := e.store.Target(ctx, t.Batch)
+					if err != nil {
+						return err
+					}
+					if leader.Leads() && !leader.State.AtRest() && (led[leader.ID] || slices.Contains(campaigns, leader.Campaign)) {
+						continue
+					}
+					led[leader.ID], elsewhere, t.Target = true, true, leader
+				}
 				repo, known := repos[t.Repository]
 				if !known {
 					stored, err := e.store.Repository(ctx, t.Repository)
@@ -67,7 +80,7 @@ func (e *Engine) pass(ctx context.Context, campaigns []string) error {
 					repo = stored.Repository
 					repos[t.Repository] = repo
 				}
-				byForge[repo.Forge] = append(byForge[repo.Forge], stop{t, repo})
+				byForge[repo.Forge] = append(byForge[repo.Forge], stop{t, repo, elsewhere})
 			}
 		}
 	}
@@ -82,7 +95,8 @@ func (e *Engine) pass(ctx context.Context, campaigns []string) error {
 // stop is one target on the way of a pass.
 type stop struct {
 	store.Followed
-	repo fleet.Repository
+	repo      fleet.Repository
+	elsewhere bool // another campaign's, which shares its pull request with one that is followed
 }
 
 // passForge looks at the pull requests of one forge.
@@ -100,7 +114,9 @@ func (e *Engine) passForge(ctx context.Context, name string, stops []stop) error
 	var due []stop
 	_, clock := host.(forge.Clock)
 	for _, s := range stops {
-		if s.State == fleet.Proposed {
+		if s.elsewhere {
+			due = append(due, s)
+		} else if s.State == fleet.Proposed {
 			open[pullKey(s.repo.Name, s.PullNumber)] = s
 			ref := forge.PullRef{Repo: s.repo, Number: s.PullNumber}
 			if clock && !e.eager && s.Follow.LookedAt.IsZero() && !s.Follow.Changed.IsZero() && s.Follow.LookAgain.After(began) {
@@ -121,7 +137,11 @@ func (e *Engine) passForge(ctx context.Context, name string, stops []stop) error
 	visit := func(s stop, pull *forge.Pull) {
 		g.Go(func() error {
 			err := e.stopAt(ctx, s, pull)
-			if err == nil || ctx.Err() != nil || fleet.CodeOf(err) == fleet.CodeConflict || errors.Is(err, store.ErrFenced) {
+			if err != nil && (fleet.CodeOf(err) == fleet.CodeConflict || errors.Is(err, store.ErrFenced)) {
+				trouble.missed() // somebody else moved it meanwhile: what was seen is not taken in
+				return nil
+			}
+			if err == nil || ctx.Err() != nil {
 				return nil
 			}
 			return trouble.note(ctx, s.Campaign, err)
@@ -261,13 +281,21 @@ type troubles struct {
 	engine *Engine
 	forge  string
 	mu     sync.Mutex
-	n      int
+	n      int // that were told of
+	unseen int
+}
+
+// missed counts what has to be shown again, without telling anybody.
+func (t *troubles) missed() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.unseen++
 }
 
 func (t *troubles) none() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.n == 0
+	return t.n == 0 && t.unseen == 0
 }
 
 // note takes a forge's error and returns any other, which ends the pass.
@@ -324,7 +352,7 @@ func (e *Engine) letGo(ctx context.Context, campaigns []string) error {
 					if !mayPropose(row, c, t) {
 						continue // whoever lets it wakes it up
 					}
-					why, err := e.admit(ctx, tx, c, t)
+					why, _, err := e.place(ctx, tx, c, t)
 					switch {
 					case err != nil:
 						return err

@@ -48,6 +48,9 @@ func (e *Engine) step(ctx context.Context, id int64) error {
 	if t.State == fleet.Ready && !mayPropose(row, c, t) {
 		return nil // approve wakes it up again
 	}
+	if t.Follows() && (t.State == fleet.Ready || t.State == fleet.Proposed) {
+		return e.orphaned(ctx, t)
+	}
 	h := &hold{engine: e, target: id}
 	defer h.release(ctx)
 	switch t.State {
@@ -81,19 +84,27 @@ func (e *Engine) step(ctx context.Context, id int64) error {
 func (e *Engine) ready(ctx context.Context, h *hold, row store.Campaign, c *spec.Campaign, t fleet.Target) error {
 	wait := ""
 	held, err := h.begin(ctx, func(tx *store.Tx) (err error) {
+		if c.PullRequest.Batch != "" {
+			if err := tx.LockBatches(ctx); err != nil {
+				return err
+			}
+		}
 		// The row may have moved between the first look and the lease.
-		if t, err = tx.Target(ctx, t.ID); err != nil || t.State != fleet.Ready {
+		if t, err = tx.Target(ctx, t.ID); err != nil || t.State != fleet.Ready || t.Follows() {
 			return err
 		}
-		wait, err = e.admit(ctx, tx, c, t)
-		return err
+		var others []fleet.Target
+		if wait, others, err = e.place(ctx, tx, c, t); err != nil || wait != "" || len(others) == 0 {
+			return err
+		}
+		return e.lead(ctx, tx, &t, others)
 	})
 	switch {
 	case err != nil:
 		return err
 	case !held:
 		return store.ErrSnooze{For: time.Second}
-	case t.State != fleet.Ready || !mayPropose(row, c, t):
+	case t.State != fleet.Ready || t.Follows() || !mayPropose(row, c, t):
 		return nil
 	case wait != "":
 		return h.end(ctx, func(ctx context.Context, tx *store.Tx) error {
@@ -215,7 +226,7 @@ func (e *Engine) change(ctx context.Context, h *hold, row store.Campaign, c *spe
 	return e.attempt(ctx, h, c, t, order, func(tx *store.Tx, t *fleet.Target) error {
 		return tx.Move(ctx, t, store.Move{To: fleet.Changing, Actor: e.cfg.Actor})
 	}, func(ctx context.Context, t fleet.Target, a fleet.Attempt, out attempt.Outcome, failure error) error {
-		return e.settle(ctx, h, t, a, c.Limits.Attempts, out, failure)
+		return e.settle(ctx, h, t, a, c, out, failure)
 	})
 }
 
@@ -330,14 +341,14 @@ func (e *Engine) keep(ctx context.Context, tx *store.Tx, a *fleet.Attempt, out a
 }
 
 // settle records how an attempt ended.
-func (e *Engine) settle(ctx context.Context, h *hold, t fleet.Target, a fleet.Attempt, limit int, out attempt.Outcome, failure error) error {
+func (e *Engine) settle(ctx context.Context, h *hold, t fleet.Target, a fleet.Attempt, c *spec.Campaign, out attempt.Outcome, failure error) error {
 	state := e.conclude(ctx, &a, out, failure)
 	t.Usage.Merge(a.Usage)
 	move := store.Move{To: state, Actor: e.cfg.Actor, Reason: a.Reason, Message: a.Message}
 	switch {
 	case a.State == "lost":
 		move.To, move.Next = fleet.Queued, &store.Job{Lane: store.LaneAttempts}
-	case state == fleet.Failed && policy.MayRetry(a.Reason, t.Attempts, limit):
+	case state == fleet.Failed && policy.MayRetry(a.Reason, t.Attempts, c.Limits.Attempts):
 		move.To, move.Next = fleet.Queued, &store.Job{Lane: store.LaneAttempts, After: retryAfter(t.Attempts)}
 		a.Outcome = fleet.Queued
 	case state == fleet.Ready:
@@ -348,7 +359,10 @@ func (e *Engine) settle(ctx context.Context, h *hold, t fleet.Target, a fleet.At
 		if t.DiffKey, err = e.keep(ctx, tx, &a, out, failure); err != nil {
 			return err
 		}
-		return tx.Move(ctx, &t, move)
+		if err := tx.Move(ctx, &t, move); err != nil || c.PullRequest.Batch == "" || move.To == fleet.Queued {
+			return err
+		}
+		return e.wakeWaiting(ctx, tx, t)
 	})
 }
 
@@ -371,6 +385,9 @@ func (e *Engine) proposal(ctx context.Context, c *spec.Campaign, t fleet.Target,
 	if n := len(attempts); n > 0 {
 		p.Attempt = attempts[n-1]
 	}
+	if err == nil {
+		p.With, err = e.with(ctx, t)
+	}
 	return p, err
 }
 
@@ -378,6 +395,9 @@ func (e *Engine) proposal(ctx context.Context, c *spec.Campaign, t fleet.Target,
 func (e *Engine) propose(ctx context.Context, h *hold, row store.Campaign, c *spec.Campaign, t fleet.Target) error {
 	fail := func(err error) error {
 		return h.end(ctx, func(ctx context.Context, tx *store.Tx) error {
+			if err := e.leave(ctx, tx, &t); err != nil {
+				return err
+			}
 			return tx.Move(ctx, &t, store.Move{To: fleet.Failed, Actor: e.cfg.Actor, Reason: fleet.CodeOf(err), Message: err.Error()})
 		})
 	}
@@ -393,10 +413,16 @@ func (e *Engine) propose(ctx context.Context, h *hold, row store.Campaign, c *sp
 		return err
 	}
 	got, err := e.cfg.Publisher.Publish(ctx, p)
+	var misfit *publish.Misfit
 	switch code := fleet.CodeOf(err); {
 	case err == nil:
 	case ctx.Err() != nil:
 		return err // publishing again finds what was made
+	case errors.As(err, &misfit):
+		if err := e.alone(ctx, misfit.Target, misfit.Err); err != nil {
+			return err
+		}
+		return e.propose(ctx, h, row, c, t)
 	case code == fleet.CodeForgeRateLimit:
 		return store.ErrSnooze{For: publish.RetryAfter(err)}
 	case forge.Passing(err), code == fleet.CodeForge, code == fleet.CodeDatabase:
@@ -406,6 +432,9 @@ func (e *Engine) propose(ctx context.Context, h *hold, row store.Campaign, c *sp
 	}
 	t.HeadCommit, t.PullNumber, t.PullURL = got.Head, got.Pull.Number, got.Pull.URL
 	f := fleet.Follow{Target: t.ID, Campaign: t.Campaign, OpenedAt: got.Pull.CreatedAt, ActiveAt: e.store.Now(), Changed: got.Pull.UpdatedAt, LookAgain: e.store.Now().Add(fresh), Head: got.Head, Base: t.BaseCommit}
+	for _, other := range p.With {
+		f.With = append(f.With, other.Target.ID)
+	}
 	move := store.Move{To: fleet.Proposed, Actor: e.cfg.Actor, Message: got.Pull.URL}
 	if got.Pull.State != forge.StateOpen {
 		move.To, move.Message = fleet.Closed, "its pull request was found "+string(got.Pull.State)
@@ -413,11 +442,37 @@ func (e *Engine) propose(ctx context.Context, h *hold, row store.Campaign, c *sp
 			move.To, f.MergedAt, f.MergeSHA, f.MergedBy = fleet.Merged, e.store.Now(), got.Pull.MergeSHA, "people"
 		}
 	}
+	was, err := e.store.Follow(ctx, t.ID)
+	if err != nil {
+		return err
+	}
+	if f.Asks = was.Asks; len(f.Asks) > 0 {
+		f.LookAgain = time.Time{} // reviewers said it where the change stood before
+	}
 	return h.end(ctx, func(ctx context.Context, tx *store.Tx) error {
-		if err := errors.Join(tx.SaveFollow(ctx, f), keepProvenance(ctx, tx, p.Attempt, got.Provenance)); err != nil {
+		if err := errors.Join(tx.SaveFollow(ctx, f), keepProvenance(ctx, tx, p, got)); err != nil {
+			return err
+		}
+		if len(p.With) > 0 && len(got.With) == 0 { // the branch's pull request had ended before
+			if err := e.disband(ctx, tx, t.ID, 0, "the pull request that it was to share is over: it gets its own", nil); err != nil {
+				return err
+			}
+		}
+		if err := e.together(ctx, tx, t, f, move); err != nil {
 			return err
 		}
 		return tx.Move(ctx, &t, move)
+	})
+}
+
+// orphaned lets a target go on that follows one that leads nobody any more.
+func (e *Engine) orphaned(ctx context.Context, t fleet.Target) error {
+	return e.store.Tx(ctx, func(tx *store.Tx) error {
+		leader, err := tx.Target(ctx, t.Batch)
+		if err != nil || leader.Leads() && !leader.State.AtRest() {
+			return err
+		}
+		return e.letOut(ctx, tx, t, 0, "it gets a pull request of its own")
 	})
 }
 
@@ -429,7 +484,13 @@ const (
 
 // keepProvenance stores what the commit and the pull request name by its digest. It was made from what is stored, so that
 // whoever pushes again after a crash makes the same.
-func keepProvenance(ctx context.Context, tx *store.Tx, a fleet.Attempt, p publish.Provenance) error {
+func keepProvenance(ctx context.Context, tx *store.Tx, in publish.Proposal, out publish.Published) error {
+	for i, p := range out.With {
+		if err := keepProvenance(ctx, tx, in.With[i], publish.Published{Provenance: p}); err != nil {
+			return err
+		}
+	}
+	a, p := in.Attempt, out.Provenance
 	for name, data := range map[string][]byte{RecordProvenance: p.Statement, RecordEnvelope: p.Envelope} {
 		if len(data) > 0 {
 			if err := tx.PutRecord(ctx, RecordKey(a.ID, name), data); err != nil {

@@ -29,11 +29,15 @@ const (
 func (v *visit) begin(ctx context.Context, task fleet.Revision, why string) error {
 	v.f.Task = &task
 	v.f.Updated, v.f.ActiveAt = settled(v.host, v.pull, v.now), v.now
+	lane := store.LaneAttempts
+	if task.Push {
+		lane = store.LaneSteps
+	}
 	return v.h.end(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if err := tx.SaveFollow(ctx, v.f); err != nil {
 			return err
 		}
-		return tx.Move(ctx, &v.t, store.Move{To: fleet.Revising, Actor: v.e.cfg.Actor, Message: why, Next: &store.Job{Lane: store.LaneAttempts}})
+		return tx.Move(ctx, &v.t, store.Move{To: fleet.Revising, Actor: v.e.cfg.Actor, Message: why, Next: &store.Job{Lane: lane}})
 	})
 }
 
@@ -54,6 +58,7 @@ func (v *visit) reviewTask() fleet.Revision {
 			break
 		}
 	}
+	v.f.Asks = nil
 	return fleet.Revision{Kind: fleet.ReviseReview, Feedback: v.e.clean(agent.Printable(b.String(), maxFeedback)), Replies: said(v.asks...)}
 }
 
@@ -211,13 +216,20 @@ func (e *Engine) push(ctx context.Context, h *hold, c *spec.Campaign, t fleet.Ta
 			return err
 		}
 		p.Revision = true
-		if f.Base == t.BaseCommit {
+		v.f.With = nil
+		for _, other := range p.With {
+			v.f.With = append(v.f.With, other.Target.ID)
+		}
+		if f.Base == t.BaseCommit && f.Task.Kind != fleet.ReviseSplit {
 			p.Onto = t.HeadCommit
 		}
 		got, err := e.cfg.Publisher.Publish(ctx, p)
+		var misfit *publish.Misfit
 		switch code := fleet.CodeOf(err); {
 		case err == nil:
 			v.pull = got.Pull
+		case errors.As(err, &misfit):
+			return errors.Join(e.alone(ctx, misfit.Target, misfit.Err), store.ErrSnooze{})
 		case code == fleet.CodeBranchTaken: // a person was faster: what they pushed stays
 			v.f.Task = nil
 			return e.proposed(ctx, h, v.f, v.t, "somebody pushed to the branch meanwhile, so the revision was dropped")
@@ -236,9 +248,7 @@ func (e *Engine) push(ctx context.Context, h *hold, c *spec.Campaign, t fleet.Ta
 			v.t.HeadCommit = got.Head
 			v.f.Head, v.f.Base, v.f.CI, v.f.Reruns, v.f.LookedAt = got.Head, t.BaseCommit, "", nil, time.Time{}
 		}
-		if err := e.record(ctx, t.ID, func(ctx context.Context, tx *store.Tx) error {
-			return keepProvenance(ctx, tx, p.Attempt, got.Provenance)
-		}); err != nil {
+		if err := e.record(ctx, t.ID, func(ctx context.Context, tx *store.Tx) error { return keepProvenance(ctx, tx, p, got) }); err != nil {
 			return err
 		}
 	}

@@ -133,6 +133,12 @@ func (v *visit) obey(ctx context.Context) (done bool, err error) {
 	switch cmd.verb {
 	case "retry", "rebase":
 		v.f.Asked, v.f.HandsOff = "", ""
+		if len(v.mates) > 0 {
+			if err := v.comment(ctx, "reply/"+cmd.by.ID, "This pull request holds several changes, so it is taken apart first. Say it again on the one that is meant."); err != nil {
+				return true, err
+			}
+			return true, v.split(ctx, by+" asked for another try of one of them")
+		}
 		if v.f.Touched && cmd.verb == "rebase" {
 			return true, v.reply(ctx, cmd, "Somebody pushed to this branch, so Gaggle does not rewrite it. `/gaggle retry` would replace what was pushed.")
 		}
@@ -172,6 +178,10 @@ func (v *visit) explain(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	var others strings.Builder
+	for _, t := range v.mates {
+		fmt.Fprintf(&others, "- also here: %s (campaign `%s`)\n", tick(t.Component), t.Campaign)
+	}
 	facts, err := v.facts(ctx)
 	if err != nil {
 		return "", err
@@ -179,6 +189,7 @@ func (v *visit) explain(ctx context.Context) (string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Campaign `%s`, component `%s`, wave %d. ", v.t.Campaign, v.t.Component, v.t.Wave+1)
 	fmt.Fprintf(&b, "%s, %s in all.\n\n", count(len(attempts), "attempt"), v.t.Usage.Cost)
+	b.WriteString(others.String())
 	for _, a := range attempts {
 		fmt.Fprintf(&b, "- attempt %d (%s): %s", a.Number, a.Agent, count(len(a.Rounds), "round"))
 		if a.Message != "" {
@@ -208,7 +219,7 @@ func (v *visit) explain(ctx context.Context) (string, error) {
 
 // ask hands the pull request to a person, with what was tried.
 func (v *visit) ask(ctx context.Context, reason, why string) error {
-	v.f.Asked = v.e.clean(reason)
+	v.f.Asked, v.f.Asks = v.e.clean(reason), nil
 	var b strings.Builder
 	fmt.Fprintf(&b, "Gaggle needs a person here: %s.\n", why)
 	if len(v.f.Tried) > 0 {

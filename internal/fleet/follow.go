@@ -33,13 +33,15 @@ type Follow struct {
 	MergeSHA  string    `json:"mergeSHA,omitempty"`  // commit that it was merged as
 	Task      *Revision `json:"task,omitempty"`      // the revision under way
 	Tried     []string  `json:"tried,omitempty"`     // a line for each revision that was made
+	Asks      []Asked   `json:"asks,omitempty"`      // remarks that ask for something and wait to be taken up
+	With      []int64   `json:"with,omitempty"`      // targets whose changes the pull request holds besides its own, as it was pushed last
 	Approvals []string  `json:"approvals,omitempty"` // people with write access who approved, and have not taken it back
 	Objectors []string  `json:"objectors,omitempty"` // people with write access who ask for changes
 }
 
 // Revision is why an attempt at an open pull request is made, and what was said.
 type Revision struct {
-	Kind     string `json:"kind"`               // ci, review, base, retry
+	Kind     string `json:"kind"`               // ci, review, base, retry, split
 	Feedback string `json:"feedback,omitempty"` // for the agent
 	Replies  []Said `json:"replies,omitempty"`  // remarks that get an answer
 	Push     bool   `json:"push,omitempty"`     // the attempt is done, and its diff waits to be pushed
@@ -55,10 +57,20 @@ type Said struct {
 	Body   string `json:"body"` // its beginning
 }
 
+// Asked is a remark that asks for something.
+type Asked struct {
+	ID     string `json:"id"`
+	Author string `json:"author"`
+	Body   string `json:"body"`
+	File   string `json:"file,omitempty"`
+	Line   int    `json:"line,omitempty"` // 1-based
+}
+
 // The kinds of a Revision.
 const (
 	ReviseCI     = "ci"     // the forge's checks failed
 	ReviseReview = "review" // people with write access asked for something
 	ReviseBase   = "base"   // the base moved in the way of the change
+	ReviseSplit  = "split"  // other changes leave the pull request; no attempt is made
 	ReviseRetry  = "retry"  // a person asked for another try from the start
 )

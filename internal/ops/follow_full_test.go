@@ -48,6 +48,54 @@ func TestFollowUnderFaults(t *testing.T) {
 	}
 }
 
+// Pull requests that campaigns share are opened, taken apart and merged while the host fails: each change is in exactly one of them.
+func TestBatchUnderFaults(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(3) {
+		f := newFlock(t, 3, simulator.Faults{Limit: .05, Before: .1, After: .1, Cut: .05})
+		f.host.Seed(seed)
+		for _, name := range []string{"c", "d"} {
+			f.startBatched(name, "    echo "+name+" >> "+two[name]+"\n", "merge: {policy: approved}\n")
+		}
+		f.approve("c", "d")
+		for range 25 {
+			f.follow()
+		}
+		for _, slug := range f.slugs {
+			f.expectPulls(slug, 1, 1)
+			f.of("c", slug, fleet.Proposed, 1)
+			f.of("d", slug, fleet.Proposed, 1)
+		}
+		red, at := f.slugs[0], time.Now().Add(time.Second)
+		f.host.Report(red, simulator.Check{Commit: f.head(red), Name: "build", State: "failure", Log: "x"})
+		for range 25 {
+			f.follow()
+		}
+		f.expectPulls(red, 2, 2)
+		for _, slug := range f.slugs {
+			_, all := f.host.Pulls(slug)
+			for n := range all {
+				var head string
+				f.host.Look(slug, n+1, func(p *simulator.Pull) { head = p.HeadSHA })
+				f.host.Report(slug, simulator.Check{Commit: head, Name: "build", State: "success"})
+				f.host.Say(slug, n+1, simulator.Comment{Author: "ann", MayWrite: true, At: at, Verdict: "approved"})
+			}
+		}
+		for range 40 {
+			f.follow()
+		}
+		for i, slug := range f.slugs {
+			c, d := f.of("c", slug, fleet.Merged, 0), f.of("d", slug, fleet.Merged, 0)
+			if (c.PullNumber == d.PullNumber) != (i > 0) || c.Attempts != 1 || d.Attempts != 1 {
+				t.Errorf("seed %d: %s: %+v, %+v", seed, slug, c, d)
+			}
+			if got := f.file(slug, "main", "one.txt") + f.file(slug, "main", "README.md"); got != "1\nc\nhello\nd\n" {
+				t.Errorf("seed %d: %s ends as %q", seed, slug, got)
+			}
+		}
+	}
+}
+
 // Repositories are renamed, archived, protected and lost, and people merge, close and rewrite, while the host fails at random:
 // each target ends as its pull request did, nothing is doubled and nobody's work is overwritten.
 func TestFollowWhileEverythingChanges(t *testing.T) {

@@ -65,6 +65,16 @@ func Attend(f PullFacts) (Step, string) {
 	return step, why
 }
 
+// Stricter is the one of two policies of merging that leaves more to people.
+func Stricter(a, b string) string {
+	for _, p := range []string{"never", "approved"} {
+		if a == p || b == p {
+			return p
+		}
+	}
+	return a
+}
+
 // atRest is why nothing is asked of an owner.
 const atRest = "its owner is not at work"
 

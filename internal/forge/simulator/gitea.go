@@ -102,8 +102,21 @@ func (g gitea) routes(s *server) {
 	pull("GET /pulls/{n}/reviews", func(c *call, p *Pull) {
 		paged(c, comments(p, true), func(x Comment) any {
 			state := map[string]string{"approved": "APPROVED", "changes_requested": "REQUEST_CHANGES"}[x.Verdict]
-			return map[string]any{"id": x.ID, "body": x.Body, "state": state, "user": login(x.Author), "submitted_at": stamp(x.At)}
+			out := map[string]any{"id": x.ID, "body": x.Body, "state": state, "user": login(x.Author), "submitted_at": stamp(x.At)}
+			if x.File != "" { // the words are a comment of the review's
+				out["body"], out["comments_count"] = "", 1
+			}
+			return out
 		})
+	})
+	pull("GET /pulls/{n}/reviews/{id}/comments", func(c *call, p *Pull) {
+		out := []any{}
+		for _, x := range p.Comments {
+			if strconv.Itoa(x.ID) == c.r.PathValue("id") && x.File != "" {
+				out = append(out, map[string]any{"id": x.ID, "body": x.Body, "user": login(x.Author), "created_at": stamp(x.At), "path": x.File, "position": x.Line, "pull_request_review_id": x.ID})
+			}
+		}
+		c.json(http.StatusOK, out)
 	})
 	pull("GET /issues/{n}/comments", func(c *call, p *Pull) { // not paged, whatever is asked
 		out := []any{}
