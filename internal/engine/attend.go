@@ -88,6 +88,12 @@ func (e *Engine) attend(ctx context.Context, h *hold, row store.Campaign, c *spe
 		return err
 	}
 	step, why := policy.Attend(facts)
+	if step == policy.StepRemind && facts.Refreshed < 0 && len(v.mates) == 0 {
+		if facts.BaseMoved, err = v.baseMoved(ctx); err != nil {
+			return err
+		}
+		step, why = policy.Attend(facts)
+	}
 	return v.take(ctx, step, why)
 }
 
@@ -218,7 +224,7 @@ func (v *visit) checks(ctx context.Context) error {
 		v.f.LookedAt = v.now
 		state = forge.Sum(list)
 	}
-	if string(state) != v.f.CI && v.f.CI != "before" {
+	if first := v.f.CI == "" && state == forge.CheckNone; string(state) != v.f.CI && v.f.CI != "before" && !first {
 		v.f.ActiveAt = v.now
 	}
 	v.f.CI = string(state)
@@ -291,13 +297,16 @@ func (v *visit) facts(ctx context.Context) (policy.PullFacts, error) {
 		Active: v.row.State == fleet.CampaignActive, Touched: v.f.Touched, HandsOff: v.f.HandsOff, Asked: v.f.Asked, Draft: v.pull.Draft, Conflicts: v.pull.Conflicts,
 		CI: v.f.CI, Blamed: len(v.blamed) > 0, Requests: len(v.asks), Revisions: v.f.Revisions, MaxRevisions: v.c.PullRequest.Revisions,
 		Policy: v.c.Merge.Policy, Approvals: v.f.Approvals, Objectors: v.f.Objectors, OwnerSays: rules.Merge, Window: open, Queued: v.pull.Queued,
-		Rested: v.now.Sub(v.f.ActiveAt), RemindAfter: v.c.PullRequest.RemindAfter, Reminded: -1, CloseAfter: v.c.PullRequest.CloseAfter,
+		Rested: v.now.Sub(v.f.ActiveAt), RemindAfter: v.c.PullRequest.RemindAfter, Reminded: -1, CloseAfter: v.c.PullRequest.CloseAfter, Refreshed: -1,
 	}
 	if f.CI == "before" {
 		f.CI = "failed"
 	}
 	if !v.f.Reminded.IsZero() && v.f.Reminded.After(v.f.ActiveAt.Add(-time.Second)) {
 		f.Reminded = v.now.Sub(v.f.Reminded)
+	}
+	if !v.f.Refreshed.IsZero() {
+		f.Refreshed = v.now.Sub(v.f.Refreshed)
 	}
 	all := []*visit{v}
 	for _, t := range v.mates {
@@ -336,6 +345,15 @@ func (v *visit) facts(ctx context.Context) (policy.PullFacts, error) {
 	return f, nil
 }
 
+// baseMoved says whether the default branch went on since the change was made.
+func (v *visit) baseMoved(ctx context.Context) (bool, error) {
+	if v.e.cfg.Tip == nil {
+		return false, nil
+	}
+	tip, err := v.e.cfg.Tip(ctx, v.repo)
+	return tip != "" && tip != v.t.BaseCommit, err
+}
+
 // take carries out one step.
 func (v *visit) take(ctx context.Context, step policy.Step, why string) error {
 	if len(v.mates) > 0 && (step == policy.StepRebase || step == policy.StepRevise || step == policy.StepAsk) {
@@ -343,6 +361,9 @@ func (v *visit) take(ctx context.Context, step policy.Step, why string) error {
 	}
 	switch step {
 	case policy.StepRebase:
+		return v.begin(ctx, fleet.Revision{Kind: fleet.ReviseBase}, why)
+	case policy.StepRefresh:
+		v.f.Refreshed = v.now
 		return v.begin(ctx, fleet.Revision{Kind: fleet.ReviseBase}, why)
 	case policy.StepRevise:
 		v.f.Revisions++
@@ -367,6 +388,12 @@ func (v *visit) take(ctx context.Context, step policy.Step, why string) error {
 		if err := v.comment(ctx, "reminder/"+v.f.Head, v.reminder()); err != nil {
 			return err
 		}
+		// The reminder itself is nothing that happened on the pull request.
+		got, err := v.host.Get(ctx, v.repo, v.t.PullNumber)
+		if err != nil {
+			return err
+		}
+		v.pull.UpdatedAt, v.f.Changed = got.UpdatedAt, got.UpdatedAt
 		return v.save(ctx, "its reviewers were reminded: "+why)
 	case policy.StepClose:
 		return v.close(ctx, "Closed by the campaign's policy: "+why+". `gaggle retry` opens it again.", "closed by policy: "+why)

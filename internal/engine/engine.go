@@ -47,6 +47,8 @@ type Config struct {
 	// Conflicts says whether a diff can no longer be merged into the default branch. Forges say so while they have not found
 	// out yet, too. Defaults to believing the forge.
 	Conflicts func(ctx context.Context, repo fleet.Repository, diff []byte) (bool, error)
+	// Tip reads the commit that a repository's default branch stands at. Defaults to not looking, so that nothing is refreshed.
+	Tip func(ctx context.Context, repo fleet.Repository) (string, error)
 	// Clean removes secrets from what came from a forge. Defaults to leaving texts as they are.
 	Clean func(text string) string
 	// Actor is written into events for what the engine does by itself. Defaults to "gaggle".

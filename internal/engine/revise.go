@@ -246,7 +246,7 @@ func (e *Engine) push(ctx context.Context, h *hold, c *spec.Campaign, t fleet.Ta
 				v.f.Approvals = nil // they were about what stood there before
 			}
 			v.t.HeadCommit = got.Head
-			v.f.Head, v.f.Base, v.f.CI, v.f.Reruns, v.f.LookedAt = got.Head, t.BaseCommit, "", nil, time.Time{}
+			v.f.Head, v.f.Base, v.f.CI, v.f.Reruns, v.f.LookedAt, v.f.Changed = got.Head, t.BaseCommit, "", nil, time.Time{}, v.pull.UpdatedAt
 		}
 		if err := e.record(ctx, t.ID, func(ctx context.Context, tx *store.Tx) error { return keepProvenance(ctx, tx, p, got) }); err != nil {
 			return err

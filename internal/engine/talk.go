@@ -84,7 +84,7 @@ func (v *visit) listen(ctx context.Context) error {
 		if !remark.MayWrite {
 			continue
 		}
-		v.f.ActiveAt = v.now
+		v.f.ActiveAt, v.f.Refreshed = v.now, time.Time{}
 		v.weigh(remark)
 	}
 	return nil

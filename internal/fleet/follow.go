@@ -29,6 +29,7 @@ type Follow struct {
 	Asked     string    `json:"asked,omitempty"`     // why a person has to go on; "" while Gaggle does
 	HandsOff  string    `json:"handsOff,omitempty"`  // who told Gaggle to leave the pull request alone
 	Reminded  time.Time `json:"reminded,omitzero"`   // when the reviewers were reminded of it
+	Refreshed time.Time `json:"refreshed,omitzero"`  // when it was brought up to the base because it rested
 	ActiveAt  time.Time `json:"activeAt,omitzero"`   // when something last happened on it
 	MergeSHA  string    `json:"mergeSHA,omitempty"`  // commit that it was merged as
 	Task      *Revision `json:"task,omitempty"`      // the revision under way

@@ -107,6 +107,14 @@ func TestBatchEndsTogether(t *testing.T) {
 			t.Errorf("title %q", p.Title)
 		}
 	})
+	list, err := f.ops.Pulls(t.Context(), ops.PullsInput{})
+	if err != nil || len(list) != 1 || list[0].HeadBranch != f.branch {
+		t.Errorf("listed %+v, %v", list, err)
+	}
+	digest, err := f.ops.Digest(t.Context(), ops.DigestInput{})
+	if err != nil || len(digest.Digests) != 1 || len(digest.Digests[0].Open) != 1 || len(digest.Digests[0].Open[0].Also) != 1 {
+		t.Errorf("digest %+v, %v", digest, err)
+	}
 	f.git(slug, "update-ref", "refs/heads/main", f.branch)
 	f.follow()
 	c, d := f.of("c", slug, fleet.Merged, 1), f.of("d", slug, fleet.Merged, 1)

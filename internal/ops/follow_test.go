@@ -316,6 +316,43 @@ func TestFollowPeopleAndBases(t *testing.T) {
 	}
 }
 
+// What rests is brought up to the base first, so that its reviewers are reminded of something that they can merge; then they are, once.
+func TestFollowStale(t *testing.T) {
+	t.Parallel()
+	f := newFlock(t, 2, simulator.Faults{})
+	f.run("pullRequest: {remindAfter: 24h, closeAfter: 48h}\n")
+	moved, same := f.slugs[0], f.slugs[1]
+	f.repos[moved].Push(t, "main", map[string]string{"one.txt": "2\n"})
+	f.follow()
+	f.ahead.Add(int64(25 * time.Hour))
+	f.follow()
+	if f.git(moved, "rev-parse", f.branch+"~1") != f.git(moved, "rev-parse", "main") || f.comments(moved) != "" {
+		t.Errorf("not refreshed; said %q", f.comments(moved))
+	}
+	if got := f.comments(same); !strings.Contains(got, "waits for you") {
+		t.Errorf("said %q", got)
+	}
+	f.ahead.Add(int64(2 * time.Hour))
+	f.follow()
+	f.follow()
+	for _, slug := range f.slugs {
+		if got := f.comments(slug); strings.Count(got, "waits for you") != 1 {
+			t.Errorf("%s: said %q", slug, got)
+		}
+		if _, said := f.target(slug); strings.Count(said, "its reviewers were reminded") != 1 {
+			t.Errorf("%s: said %q", slug, said)
+		}
+		if n := f.rounds(slug); n != map[string]int{moved: 2, same: 1}[slug] {
+			t.Errorf("%s: %d rounds", slug, n)
+		}
+	}
+	f.ahead.Add(int64(49 * time.Hour))
+	f.follow()
+	for _, slug := range f.slugs {
+		f.state(slug, fleet.Closed)
+	}
+}
+
 // Gaggle merges what the policy allows: what was approved, with checks that passed.
 func TestFollowMerges(t *testing.T) {
 	t.Parallel()

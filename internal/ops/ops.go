@@ -132,9 +132,15 @@ func unwritable(data string, err error) error {
 // Close releases the data folder.
 func (o *Ops) Close() { o.store.Close() }
 
+// tip reads the commit that a repository's default branch stands at.
+func (o *Ops) tip(ctx context.Context, repo fleet.Repository) (string, error) {
+	head, err := o.git.Refresh(ctx, repo, refreshAge)
+	return head.Commit, err
+}
+
 // engine makes an engine with everything that attempts need; withSandbox is false for commands that start none.
 func (o *Ops) engine(ctx context.Context, parallel int, withSandbox bool) (*engine.Engine, error) {
-	cfg := engine.Config{Store: o.store, Publisher: o.publish, Forge: o.forgeNamed, Clean: o.redact.String, Reverted: o.git.RevertOf, Conflicts: o.git.Conflicts, Dependents: o.dependents.of, Owners: o.ownerRules, Parallel: parallel}
+	cfg := engine.Config{Store: o.store, Publisher: o.publish, Forge: o.forgeNamed, Clean: o.redact.String, Reverted: o.git.RevertOf, Conflicts: o.git.Conflicts, Tip: o.tip, Dependents: o.dependents.of, Owners: o.ownerRules, Parallel: parallel}
 	if cfg.Parallel <= 0 {
 		cfg.Parallel = runtime.NumCPU()
 	}

@@ -76,6 +76,11 @@ func (o *Ops) campaignPulls(ctx context.Context, in PullsInput) ([]forge.Pull, e
 		return nil, err
 	}
 	var pulls []forge.Pull
+	type key struct {
+		repository string
+		number     int
+	}
+	seen := map[key]bool{} // several targets may share one
 	var states []fleet.State
 	if slices.Equal(in.States, []forge.State{forge.StateOpen}) {
 		states = []fleet.State{fleet.Proposed, fleet.Revising}
@@ -99,6 +104,17 @@ func (o *Ops) campaignPulls(ctx context.Context, in PullsInput) ([]forge.Pull, e
 				p := targetPull(t, c.PullRequest.Title)
 				if t.PullNumber > 0 && (in.Campaign != "" || known && !onLocal(repo)) && (in.Repository == "" || in.Repository == t.Repository) && (len(in.States) == 0 || slices.Contains(in.States, p.State)) {
 					p.BaseBranch = repo.DefaultBranch
+					if seen[key{t.Repository, t.PullNumber}] {
+						continue
+					}
+					seen[key{t.Repository, t.PullNumber}] = true
+					if t.Follows() {
+						leader, err := o.store.Target(ctx, t.Batch)
+						if err != nil {
+							return nil, err
+						}
+						p.HeadBranch = leader.Branch
+					}
 					pulls = append(pulls, p)
 				}
 			}

@@ -38,6 +38,8 @@ type PullFacts struct {
 	RemindAfter time.Duration
 	Reminded    time.Duration // since the reminder; negative when there was none
 	CloseAfter  time.Duration // 0 for never
+	BaseMoved   bool          // the default branch went on since the change was made; looked at once a reminder is due
+	Refreshed   time.Duration // since the change was brought up to the base because it rested; negative when it was not
 }
 
 // Step is what to do next about an open pull request.
@@ -45,13 +47,14 @@ type Step string
 
 // The steps.
 const (
-	StepWait   Step = "wait"
-	StepRebase Step = "rebase" // replay the change on the base as it is now
-	StepRevise Step = "revise" // an attempt with what reviewers or CI say
-	StepAsk    Step = "ask"    // hand it to a person, with what was tried
-	StepMerge  Step = "merge"
-	StepRemind Step = "remind"
-	StepClose  Step = "close"
+	StepWait    Step = "wait"
+	StepRebase  Step = "rebase"  // replay the change on the base as it is now
+	StepRefresh Step = "refresh" // the same, because it has rested for long
+	StepRevise  Step = "revise"  // an attempt with what reviewers or CI say
+	StepAsk     Step = "ask"     // hand it to a person, with what was tried
+	StepMerge   Step = "merge"
+	StepRemind  Step = "remind"
+	StepClose   Step = "close"
 )
 
 // Attend decides the next step, and says why in a few words for the ledger or, with StepWait, for people who ask. People go
@@ -108,15 +111,25 @@ func attend(f PullFacts) (Step, string) {
 	switch {
 	case f.CloseAfter > 0 && f.Reminded >= f.CloseAfter:
 		return StepClose, fmt.Sprintf("nothing happened for %s after the reminder", short(f.Reminded))
-	case f.RemindAfter > 0 && f.Reminded < 0 && f.Rested >= f.RemindAfter && f.CI != "pending":
+	case f.RemindAfter > 0 && f.Reminded < 0 && f.Refreshed >= 0 && f.Rested >= min(f.RemindAfter, afterRefresh) && f.CI != "pending":
+		return StepRemind, "nothing happened, and it is up to date"
+	case f.RemindAfter > 0 && f.Reminded < 0 && f.Refreshed < 0 && f.Rested >= f.RemindAfter && f.CI != "pending":
+		if f.BaseMoved && !approved(f) {
+			return StepRefresh, fmt.Sprintf("nothing happened for %s, and the base went on", short(f.Rested))
+		}
 		return StepRemind, fmt.Sprintf("nothing happened for %s", short(f.Rested))
 	}
 	return StepWait, held
 }
 
+// afterRefresh is how long what was refreshed rests before its reviewers are reminded: its checks run meanwhile.
+const afterRefresh = time.Hour
+
+func approved(f PullFacts) bool { return len(f.Approvals) > 0 }
+
 // holds says why Gaggle does not merge it; "" when it does.
 func holds(f PullFacts) string {
-	approved := len(f.Approvals) > 0
+	approved := approved(f)
 	switch {
 	case f.Policy != "approved" && f.Policy != "auto" || f.OwnerSays == "never":
 		return "people merge it"

@@ -10,7 +10,7 @@ import (
 
 // mergeablePull is a pull request that nothing holds back.
 func mergeablePull() PullFacts {
-	return PullFacts{Active: true, CI: "passed", Policy: "approved", Approvals: []string{"ann"}, Window: true, MaxRevisions: 2, Reminded: -1}
+	return PullFacts{Active: true, CI: "passed", Policy: "approved", Approvals: []string{"ann"}, Window: true, MaxRevisions: 2, Reminded: -1, Refreshed: -1}
 }
 
 func TestAttend(t *testing.T) {
@@ -42,9 +42,20 @@ func TestAttend(t *testing.T) {
 		"auto, all numbers": {func(f *PullFacts) {
 			f.Policy, f.Approvals, f.Rule, f.Evidence, f.Risk, f.Proof = "auto", nil, true, true, "risk 4: size 4", "9 of 9"
 		}, StepMerge, "it passed everything that the campaign's policy asks for (risk 4: size 4; 9 of 9)"},
-		"auto":                      {func(f *PullFacts) { f.Policy, f.Approvals, f.Rule, f.Evidence = "auto", nil, true, true }, StepMerge, "it passed everything that the campaign's policy asks for"},
-		"at night":                  {func(f *PullFacts) { f.Window = false }, StepWait, "its owner is not at work"},
-		"quiet":                     {func(f *PullFacts) { f.Approvals, f.RemindAfter, f.Rested = nil, 3*day, 3*day }, StepRemind, "nothing happened for 3 days"},
+		"auto":                    {func(f *PullFacts) { f.Policy, f.Approvals, f.Rule, f.Evidence = "auto", nil, true, true }, StepMerge, "it passed everything that the campaign's policy asks for"},
+		"at night":                {func(f *PullFacts) { f.Window = false }, StepWait, "its owner is not at work"},
+		"quiet":                   {func(f *PullFacts) { f.Approvals, f.RemindAfter, f.Rested = nil, 3*day, 3*day }, StepRemind, "nothing happened for 3 days"},
+		"quiet on an old base":    {func(f *PullFacts) { f.Approvals, f.RemindAfter, f.Rested, f.BaseMoved = nil, 3*day, 3*day, true }, StepRefresh, "nothing happened for 3 days, and the base went on"},
+		"approved on an old base": {func(f *PullFacts) { f.Draft, f.RemindAfter, f.Rested, f.BaseMoved = true, 3*day, 3*day, true }, StepRemind, "nothing happened for 3 days"},
+		"just refreshed": {func(f *PullFacts) {
+			f.Approvals, f.RemindAfter, f.Rested, f.Refreshed = nil, 3*day, 59*time.Minute, 59*time.Minute
+		}, StepWait, "nobody with write access approved it yet"},
+		"refreshed": {func(f *PullFacts) {
+			f.Approvals, f.RemindAfter, f.Rested, f.Refreshed = nil, 3*day, time.Hour, time.Hour
+		}, StepRemind, "nothing happened, and it is up to date"},
+		"refreshed, tests run": {func(f *PullFacts) {
+			f.Approvals, f.CI, f.RemindAfter, f.Rested, f.Refreshed = nil, "pending", 3*day, time.Hour, time.Hour
+		}, StepWait, "its checks run"},
 		"quiet at night":            {func(f *PullFacts) { f.Approvals, f.RemindAfter, f.Rested, f.Window = nil, 3*day, 3*day, false }, StepWait, "its owner is not at work, and otherwise: nothing happened for 3 days"},
 		"quiet for ever":            {func(f *PullFacts) { f.Approvals, f.CloseAfter, f.Reminded = nil, 7*day, 8*day }, StepClose, "nothing happened for 8 days after the reminder"},
 		"a person's turn, at night": {func(f *PullFacts) { f.CI, f.Blamed, f.Revisions, f.Window = "failed", true, 2, false }, StepWait, "its owner is not at work, and otherwise: its checks fail, and it was revised 2 times already"},
@@ -67,7 +78,7 @@ func TestOwnersAreLeftAlone(t *testing.T) {
 			CI: rapid.SampledFrom([]string{"", "pending", "passed", "failed", "none"}).Draw(t, "ci"), Revisions: rapid.IntRange(0, 2).Draw(t, "revisions"), MaxRevisions: 1,
 			Policy: rapid.SampledFrom([]string{"never", "approved", "auto"}).Draw(t, "policy"), Approvals: names.Draw(t, "approvals"), Objectors: names.Draw(t, "objectors"),
 			Rule: rapid.Bool().Draw(t, "rule"), Evidence: rapid.Bool().Draw(t, "evidence"), OwnerSays: rapid.SampledFrom([]string{"", "never", "approved"}).Draw(t, "owner"), Window: rapid.Bool().Draw(t, "window"),
-			Rested: hours.Draw(t, "rested"), RemindAfter: hours.Draw(t, "remind"), Reminded: hours.Draw(t, "reminded") - 1, CloseAfter: hours.Draw(t, "close"),
+			Rested: hours.Draw(t, "rested"), RemindAfter: hours.Draw(t, "remind"), Reminded: hours.Draw(t, "reminded") - 1, CloseAfter: hours.Draw(t, "close"), Refreshed: hours.Draw(t, "refreshed") - 1, BaseMoved: rapid.Bool().Draw(t, "moved"),
 		}
 		step, why := Attend(f)
 		asks := step == StepMerge || step == StepAsk || step == StepRemind || step == StepClose

@@ -46,6 +46,13 @@ type Open struct {
 	Since     time.Time `json:"since"`
 	CI        string    `json:"ci,omitempty"`
 	Ask       string    `json:"ask,omitempty"` // of the owner; "" when it is not the owner's turn
+	Also      []Also    `json:"also,omitempty"`
+}
+
+// Also is a further change that a pull request holds.
+type Also struct {
+	Campaign  string `json:"campaign"`
+	Component string `json:"component"`
 }
 
 // Ahead is what a campaign is about to do to an owner's components.
@@ -82,9 +89,40 @@ func BuildDigest(in DigestInput) Digest {
 	slices.SortFunc(d.Open, func(a, b Open) int {
 		return cmp.Or(cmp.Compare(bit(a.Ask == ""), bit(b.Ask == "")), a.Since.Compare(b.Since), cmp.Compare(a.Campaign, b.Campaign), cmp.Compare(a.Component, b.Component))
 	})
+	d.Open = fold(d.Open)
 	slices.SortFunc(d.Ahead, func(a, b Ahead) int { return cmp.Compare(a.Campaign, b.Campaign) })
 	slices.SortFunc(d.Ended, func(a, b Ended) int { return cmp.Compare(a.Campaign, b.Campaign) })
 	return d
+}
+
+// fold makes one entry of those that share a pull request.
+func fold(all []Open) []Open {
+	at := map[string]int{}
+	folded := all[:0]
+	for _, o := range all {
+		first, seen := at[o.URL]
+		if !seen || o.URL == "" {
+			at[o.URL] = len(folded)
+			folded = append(folded, o)
+			continue
+		}
+		folded[first].Also = append(folded[first].Also, Also{o.Campaign, o.Component})
+	}
+	return folded
+}
+
+// components names every component that the pull request changes, campaigns every campaign.
+func (o Open) components() string { return o.each(func(a Also) string { return short(a.Component) }) }
+func (o Open) campaigns() string  { return o.each(func(a Also) string { return a.Campaign }) }
+
+func (o Open) each(name func(Also) string) string {
+	var names []string
+	for _, a := range append([]Also{{o.Campaign, o.Component}}, o.Also...) {
+		if n := mdCode(name(a)); !slices.Contains(names, n) {
+			names = append(names, n)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 func (d *Digest) campaign(b *builder, since time.Time) {
@@ -170,7 +208,7 @@ func DigestMarkdown(w io.Writer, d Digest) error {
 	m.f(" As of %s.\n\n", moment(d.At, zone))
 	m.table("Open", []string{"pull request", "component", "campaign", "open since", "checks", "asked of " + you}, len(d.Open), func(i int) []string {
 		o := d.Open[i]
-		return []string{mdPull(o), mdCode(short(o.Component)), mdCode(o.Campaign), moment(o.Since, zone) + " (" + ago(d.At, o.Since) + ")", checksCell(o.CI), mdText(cmp.Or(o.Ask, "nothing yet"))}
+		return []string{mdPull(o), o.components(), o.campaigns(), moment(o.Since, zone) + " (" + ago(d.At, o.Since) + ")", checksCell(o.CI), mdText(cmp.Or(o.Ask, "nothing yet"))}
 	})
 	m.ahead(d)
 	if len(d.Ended) > 0 {
