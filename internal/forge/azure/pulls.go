@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 
 	"gaggle/internal/fleet"
 	"gaggle/internal/forge"
@@ -91,21 +90,14 @@ type newPull struct {
 // Open implements forge.Forge. The host refuses a second one with the same head and base, so it is not asked first. A
 // reviewer whom the host does not know, or does not take, is left out, as the returned pull request shows.
 func (f *Forge) Open(ctx context.Context, spec forge.PullSpec) (forge.Pull, error) {
-	spec.Title = strings.TrimSpace(spec.Title)
-	if spec.BaseBranch == "" {
-		spec.BaseBranch = spec.Repo.DefaultBranch
-	}
-	if spec.Title == "" || spec.HeadBranch == "" || spec.BaseBranch == "" || spec.HeadBranch == spec.BaseBranch {
-		return forge.Pull{}, fleet.Errorf(fleet.CodeInvalid, "a pull request needs a title, a head branch and another base branch")
+	spec, err := spec.Whole(MostTitle, MostBody)
+	if err != nil {
+		return forge.Pull{}, err
 	}
 	at, err := f.place(spec.Repo)
 	if err != nil {
 		return forge.Pull{}, err
 	}
-	if title := []rune(spec.Title); len(title) > MostTitle {
-		spec.Title = string(title[:MostTitle])
-	}
-	spec.Body = forge.Clip(spec.Body, MostBody)
 	reviewers, err := f.userIDs(ctx, spec.Reviewers)
 	if err != nil {
 		return forge.Pull{}, err

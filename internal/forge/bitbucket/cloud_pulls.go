@@ -82,7 +82,7 @@ func (f *Cloud) find(ctx context.Context, repo fleet.Repository, branch string) 
 // Open implements forge.Forge. A reviewer whom Bitbucket does not take is left out, as the returned pull request shows,
 // and so are labels, which it does not have.
 func (f *Cloud) Open(ctx context.Context, spec forge.PullSpec) (forge.Pull, error) {
-	spec, err := check(spec)
+	spec, err := spec.Whole(longestTitle, longestBody)
 	if err != nil {
 		return forge.Pull{}, err
 	}

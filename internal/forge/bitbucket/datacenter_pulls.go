@@ -55,7 +55,7 @@ func (f *DataCenter) find(ctx context.Context, repo fleet.Repository, branch str
 // Open implements forge.Forge. A reviewer whom the server does not take is left out, as the returned pull request shows, and
 // so are labels, which it does not have. The server refuses a second one with the same branches, so it is not asked first.
 func (f *DataCenter) Open(ctx context.Context, spec forge.PullSpec) (forge.Pull, error) {
-	spec, err := check(spec)
+	spec, err := spec.Whole(longestTitle, longestBody)
 	if err != nil {
 		return forge.Pull{}, err
 	}

@@ -58,22 +58,6 @@ const (
 	longestBody  = 32768
 )
 
-// check fills a spec in, or says what is wrong with it.
-func check(spec forge.PullSpec) (forge.PullSpec, error) {
-	spec.Title = strings.TrimSpace(spec.Title)
-	if spec.BaseBranch == "" {
-		spec.BaseBranch = spec.Repo.DefaultBranch
-	}
-	if spec.Title == "" || spec.HeadBranch == "" || spec.BaseBranch == "" || spec.HeadBranch == spec.BaseBranch {
-		return spec, fleet.Errorf(fleet.CodeInvalid, "a pull request needs a title, a head branch and another base branch")
-	}
-	if runes := []rune(spec.Title); len(runes) > longestTitle {
-		spec.Title = string(runes[:longestTitle-1]) + "…"
-	}
-	spec.Body = forge.Clip(spec.Body, longestBody)
-	return spec, nil
-}
-
 var run = regexp.MustCompile(`\s*#\d+\b`)
 
 // checkName is the name of a status without the number of its run, so that the next run is known as the same check.

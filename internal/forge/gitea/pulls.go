@@ -93,14 +93,14 @@ func (f *Forge) none(ctx context.Context, repo fleet.Repository, err error) erro
 	return err
 }
 
+// mostTitle is what the server takes of a title, behind the word that marks a draft.
+const mostTitle = 255 - len("WIP: ")
+
 // Open implements forge.Forge. A reviewer whom the server does not take is left out, as the returned pull request shows.
 func (f *Forge) Open(ctx context.Context, spec forge.PullSpec) (forge.Pull, error) {
-	spec.Title = strings.TrimSpace(spec.Title)
-	if spec.BaseBranch == "" {
-		spec.BaseBranch = spec.Repo.DefaultBranch
-	}
-	if spec.Title == "" || spec.HeadBranch == "" || spec.BaseBranch == "" || spec.HeadBranch == spec.BaseBranch {
-		return forge.Pull{}, fleet.Errorf(fleet.CodeInvalid, "a pull request needs a title, a head branch and another base branch")
+	spec, err := spec.Whole(mostTitle, 0)
+	if err != nil {
+		return forge.Pull{}, err
 	}
 	api, owner, name, err := f.at(ctx, spec.Repo)
 	if err != nil {

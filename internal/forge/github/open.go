@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 
 	gh "github.com/google/go-github/v92/github"
 
@@ -18,14 +17,10 @@ import (
 // GraphQL makes a pull request and what it needs in two calls, where REST takes a call for each part; what GraphQL does
 // not do as expected is left to REST, whose refusals are well known.
 func (f *Forge) Open(ctx context.Context, spec forge.PullSpec) (forge.Pull, error) {
-	spec.Title = strings.TrimSpace(spec.Title)
-	if spec.BaseBranch == "" {
-		spec.BaseBranch = spec.Repo.DefaultBranch
+	spec, err := spec.Whole(mostTitle, most)
+	if err != nil {
+		return forge.Pull{}, err
 	}
-	if spec.Title == "" || spec.HeadBranch == "" || spec.BaseBranch == "" || spec.HeadBranch == spec.BaseBranch {
-		return forge.Pull{}, fleet.Errorf(fleet.CodeInvalid, "a pull request needs a title, a head branch and another base branch")
-	}
-	spec.Body = forge.Clip(spec.Body, most)
 	owner, name, err := f.slug(spec.Repo)
 	if err != nil {
 		return forge.Pull{}, err

@@ -17,6 +17,9 @@ import (
 // most is GitHub's limit on the length of a body, in characters.
 const most = 65536
 
+// mostTitle is what GitHub takes of a title.
+const mostTitle = 256
+
 // Get implements forge.Forge.
 func (f *Forge) Get(ctx context.Context, repo fleet.Repository, number int) (forge.Pull, error) {
 	_, _, p, err := f.get(ctx, repo, number)

@@ -17,6 +17,9 @@ import (
 // most is GitLab's limit on the length of a description, in characters.
 const most = 1 << 20
 
+// mostTitle is what GitLab takes of a title, behind the word that marks a draft.
+const mostTitle = 255 - len("Draft: ")
+
 // Find implements forge.Forge.
 func (f *Forge) Find(ctx context.Context, repo fleet.Repository, branch string) (forge.Pull, error) {
 	m, err := f.find(ctx, repo, branch)
@@ -59,14 +62,10 @@ func (f *Forge) find(ctx context.Context, repo fleet.Repository, branch string) 
 // Open implements forge.Forge. A reviewer whom GitLab does not know is left out, as the returned merge request shows.
 // GitLab refuses a second one with the same head and target, so it is not asked first.
 func (f *Forge) Open(ctx context.Context, spec forge.PullSpec) (forge.Pull, error) {
-	spec.Title = strings.TrimSpace(spec.Title)
-	if spec.BaseBranch == "" {
-		spec.BaseBranch = spec.Repo.DefaultBranch
+	spec, err := spec.Whole(mostTitle, most)
+	if err != nil {
+		return forge.Pull{}, err
 	}
-	if spec.Title == "" || spec.HeadBranch == "" || spec.BaseBranch == "" || spec.HeadBranch == spec.BaseBranch {
-		return forge.Pull{}, fleet.Errorf(fleet.CodeInvalid, "a pull request needs a title, a head branch and another base branch")
-	}
-	spec.Body = forge.Clip(spec.Body, most)
 	reviewers, err := f.userIDs(ctx, spec.Reviewers)
 	if err != nil {
 		return forge.Pull{}, err
