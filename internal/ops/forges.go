@@ -26,6 +26,7 @@ import (
 	"gaggle/internal/forge/gitea"
 	"gaggle/internal/forge/github"
 	"gaggle/internal/forge/gitlab"
+	"gaggle/internal/forge/transport"
 )
 
 // ForgeConfig is one code host, as forges.yaml has it.
@@ -127,24 +128,24 @@ func ReadForges(env func(string) string, data string) (Forges, error) {
 	return all, nil
 }
 
-// driver makes the driver of a configuration.
-func (c ForgeConfig) driver(now func() time.Time) (forge.Forge, error) {
+// driver makes the driver of a configuration. limiter is nil for one that shares its budget of calls with nobody.
+func (c ForgeConfig) driver(now func() time.Time, limiter *transport.Limiter) (forge.Forge, error) {
 	switch c.Kind {
 	case "github":
-		return github.New(github.Config{URL: c.URL, Credential: c.credential})
+		return github.New(github.Config{URL: c.URL, Credential: c.credential, Limiter: limiter})
 	case "gitlab":
-		return gitlab.New(gitlab.Config{URL: c.URL, Credential: c.credential})
+		return gitlab.New(gitlab.Config{URL: c.URL, Credential: c.credential, Limiter: limiter})
 	case "bitbucket":
-		return bitbucket.NewCloud(bitbucket.CloudConfig{URL: c.URL, Credential: c.credential, Now: now})
+		return bitbucket.NewCloud(bitbucket.CloudConfig{URL: c.URL, Credential: c.credential, Limiter: limiter, Now: now})
 	case "bitbucket-dc":
-		return bitbucket.NewDataCenter(bitbucket.DataCenterConfig{URL: c.URL, Credential: c.credential})
+		return bitbucket.NewDataCenter(bitbucket.DataCenterConfig{URL: c.URL, Credential: c.credential, Limiter: limiter})
 	case "azure":
-		return azure.New(azure.Config{URL: c.URL, Credential: c.credential, Now: now})
+		return azure.New(azure.Config{URL: c.URL, Credential: c.credential, Limiter: limiter, Now: now})
 	}
-	return gitea.New(gitea.Config{URL: c.URL, Credential: c.credential, Now: now})
+	return gitea.New(gitea.Config{URL: c.URL, Credential: c.credential, Limiter: limiter, Now: now})
 }
 
-// forgeNamed finds a forge by the name that repositories carry. Each has one driver, and so one budget of calls.
+// forgeNamed finds a forge by the name that repositories carry. Each has one driver.
 func (o *Ops) forgeNamed(name string) (forge.Forge, error) {
 	if name == "local" || name == "" {
 		return o.forge, nil
@@ -163,7 +164,7 @@ func (o *Ops) driverOf(c ForgeConfig) (forge.Forge, error) {
 	if d := o.drivers.byURL[c.URL]; d != nil {
 		return d, nil
 	}
-	d, err := c.driver(o.cfg.Clock)
+	d, err := c.driver(o.cfg.Clock, c.limiter(o.store))
 	if err == nil {
 		if o.drivers.byURL == nil {
 			o.drivers.byURL = map[string]forge.Forge{}
@@ -290,7 +291,7 @@ func examineForges(ctx context.Context, forges Forges) []Examined {
 		e := Examined{Name: "forge " + name, Detail: c.Kind + " at " + c.URL}
 		all = append(all, e)
 		last := &all[len(all)-1]
-		d, err := c.driver(time.Now)
+		d, err := c.driver(time.Now, nil)
 		if err == nil {
 			checker, ok := d.(forge.Checker)
 			if !ok {

@@ -46,6 +46,7 @@ func exercise(t *testing.T, open func(*testing.T) *store.Store) {
 		"a failed transaction leaves": testRollback,
 		"places are few":              testSlots,
 		"a history is read in brief":  testHistory,
+		"budgets are amended":         testForgeBudgets,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

@@ -26,8 +26,8 @@ type Config struct {
 	Next    http.RoundTripper // for tests
 }
 
-// Limits are what GitHub documents: no more than 100 requests at once, 80 that make content in a minute.
-var Limits = transport.Limits{WritesPerMinute: 80, AtOnce: 50, Reserve: 50}
+// Limits are what GitHub documents: no more than 100 requests at once, 80 that make content in a minute and 500 in an hour.
+var Limits = transport.Limits{WritesPerMinute: 80, WritesPerHour: 500, AtOnce: 50, Reserve: 50}
 
 // Forge is one GitHub.
 type Forge struct {

@@ -93,13 +93,16 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		closeBody(req)
 		return nil, fleet.Errorf(fleet.CodeForge, "the forge sends the request on to where it must not go")
 	}
-	write := req.Context().Value(writing{}) != nil || req.Method != http.MethodGet && req.Method != http.MethodHead && !strings.HasSuffix(req.URL.Path, "/graphql")
+	graphql := strings.HasSuffix(req.URL.Path, "/graphql")
+	write := req.Context().Value(writing{}) != nil || req.Method != http.MethodGet && req.Method != http.MethodHead && !graphql
+	var let *admission
 	if own {
-		if err := t.cfg.Limiter.admit(req.Context(), write); err != nil {
+		var err error
+		if let, err = t.cfg.Limiter.admit(req.Context(), graphql, write); err != nil {
 			closeBody(req)
 			return nil, err
 		}
-		defer t.cfg.Limiter.leave()
+		defer t.cfg.Limiter.leave(let)
 	}
 	ctx, cancel := context.WithTimeout(req.Context(), t.cfg.Timeout)
 	out := req.Clone(ctx)
@@ -111,6 +114,9 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	remembered := t.cache.ask(out)
 	t.calls.Add(1)
+	if own {
+		let.sent = true
+	}
 	resp, err := t.cfg.Next.RoundTrip(out)
 	if err != nil {
 		cancel()
@@ -119,11 +125,12 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		return nil, &fleet.Error{Code: fleet.CodeForge, Message: "the forge at " + req.URL.Host + " does not answer", Err: fmt.Errorf("%w: %w", forge.ErrPassing, err)}
 	}
+	told := false
 	if own {
-		t.cfg.Limiter.learn(resp.Header)
+		told = t.cfg.Limiter.learn(req.Context(), let, resp.StatusCode, resp.Header)
 		// Azure DevOps asks for a pause before it refuses anything, on replies that are fine.
 		if wait, asked := retryAfter(resp.Header.Get("Retry-After"), t.cfg.Limiter.now()); asked && wait > 0 && resp.StatusCode < 300 {
-			t.cfg.Limiter.close(min(wait, time.Hour))
+			t.cfg.Limiter.close(req.Context(), wait)
 		}
 		if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
 			ahead := time.Until(date)
@@ -137,7 +144,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	if resp.StatusCode >= 400 {
 		defer resp.Body.Close()
-		return nil, t.refusal(req, resp)
+		return nil, t.refusal(req, resp, told)
 	}
 	if write && own && (resp.StatusCode == http.StatusMovedPermanently || resp.StatusCode == http.StatusFound) {
 		// A host says so of a repository that was renamed, and the client would go on with a GET.
@@ -203,12 +210,15 @@ func excerpt(s string) string {
 	return s
 }
 
-// refusal makes an error of a reply, and holds later calls back when it is about a limit.
-func (t *Transport) refusal(req *http.Request, resp *http.Response) error {
+// refusal makes an error of a reply, and holds later calls back when it is about a limit. counted says that the limiter knows from the
+// reply which budget is used up, so that those against others go on.
+func (t *Transport) refusal(req *http.Request, resp *http.Response, counted bool) error {
 	said, _ := io.ReadAll(io.LimitReader(resp.Body, 16<<10))
 	status := &Status{Code: resp.StatusCode, Body: string(said)}
-	if wait, why, limited := t.limited(resp, status.Body); limited {
-		t.cfg.Limiter.close(wait)
+	if wait, why, primary, limited := t.limited(resp, status.Body); limited {
+		if !primary || !counted {
+			t.cfg.Limiter.close(req.Context(), wait)
+		}
 		return Limited(wait, why)
 	}
 	e := &fleet.Error{Code: fleet.CodeForge, Message: fmt.Sprintf("the forge refused %s %s", req.Method, excerpt(req.URL.Path)), Err: status}
@@ -225,8 +235,9 @@ func (t *Transport) refusal(req *http.Request, resp *http.Response) error {
 	return e
 }
 
-// limited recognises the refusals that only ask to wait: 429, and GitHub's 403 for primary and secondary limits.
-func (t *Transport) limited(resp *http.Response, said string) (wait time.Duration, why string, ok bool) {
+// limited recognises the refusals that only ask to wait: 429, and GitHub's 403 for primary and secondary limits. primary says that
+// it is the budget that the reply's header tells of.
+func (t *Transport) limited(resp *http.Response, said string) (wait time.Duration, why string, primary, ok bool) {
 	after, asked := retryAfter(resp.Header.Get("Retry-After"), t.cfg.Limiter.now())
 	spent := resp.Header.Get("X-RateLimit-Remaining") == "0"
 	lower := strings.ToLower(said)
@@ -235,18 +246,18 @@ func (t *Transport) limited(resp *http.Response, said string) (wait time.Duratio
 	case resp.StatusCode == http.StatusTooManyRequests, resp.StatusCode == http.StatusForbidden && (asked || spent || secondary):
 	case resp.StatusCode == http.StatusServiceUnavailable && asked:
 	default:
-		return 0, "", false
+		return 0, "", false, false
 	}
 	why = "the forge limits the rate of calls"
 	if asked {
-		return min(max(after, time.Millisecond), time.Hour), why, true
+		return min(max(after, time.Millisecond), time.Hour), why, false, true
 	}
 	if spent {
 		if n, err := strconv.ParseInt(resp.Header.Get("X-RateLimit-Reset"), 10, 64); err == nil {
-			return min(max(time.Unix(n, 0).Sub(t.cfg.Limiter.now()), time.Second), time.Hour), why, true
+			return min(max(time.Unix(n, 0).Sub(t.cfg.Limiter.now()), time.Second), time.Hour), why, !secondary, true
 		}
 	}
-	return time.Minute, why, true // what GitHub asks for when it does not say
+	return time.Minute, why, false, true // what GitHub asks for when it does not say
 }
 
 func retryAfter(h string, now time.Time) (time.Duration, bool) {

@@ -81,11 +81,15 @@ func TestTheTokenStaysHome(t *testing.T) {
 func TestLimits(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	served, refuse := 0, http.Header{}
-	status := 0
+	status, left := 0, 0
 	tr, at := client(t, transport.Limits{WritesPerMinute: 3, Reserve: 2}, func() time.Time { return now }, func(w http.ResponseWriter, _ *http.Request) {
 		served++
 		for k, v := range refuse {
 			w.Header()[k] = v
+		}
+		if left > 0 {
+			left--
+			w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(left))
 		}
 		if status != 0 {
 			w.WriteHeader(status)
@@ -104,12 +108,12 @@ func TestLimits(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	waits("a fourth write in a minute", post(), time.Minute)
+	waits("a fourth write in a minute", post(), time.Minute+time.Second)
 	if err := get(); err != nil || served != 4 {
 		t.Fatalf("reading goes on: %v, %d", err, served)
 	}
-	now = now.Add(time.Minute)
-	refuse.Set("X-RateLimit-Remaining", "3")
+	now = now.Add(time.Minute + time.Second)
+	left = 4
 	refuse.Set("X-RateLimit-Reset", fmt.Sprint(now.Add(30*time.Minute).Unix()))
 	if err := errors.Join(get(), get()); err != nil {
 		t.Fatal(err)
@@ -119,7 +123,7 @@ func TestLimits(t *testing.T) {
 		t.Errorf("%d calls", served)
 	}
 	now = now.Add(31 * time.Minute)
-	refuse.Del("X-RateLimit-Remaining")
+	left = 0
 	refuse.Set("Retry-After", "120")
 	status = http.StatusTooManyRequests
 	waits("429", get(), 2*time.Minute)
@@ -218,5 +222,60 @@ func TestLastBytes(t *testing.T) {
 	}
 	if got, err := transport.LastBytes(strings.NewReader("ab"), 5); err != nil || string(got) != "ab" {
 		t.Errorf("%q, %v", got, err)
+	}
+}
+
+// GitHub counts calls of GraphQL by themselves: when one budget is used up, the calls against the other go on.
+func TestBudgetsApart(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	core := 2
+	tr, at := client(t, transport.Limits{}, func() time.Time { return now }, func(w http.ResponseWriter, r *http.Request) {
+		resource, left := "graphql", 1000
+		if r.URL.Path != "/graphql" {
+			core--
+			resource, left = "core", max(core, 0)
+		}
+		w.Header().Set("X-RateLimit-Resource", resource)
+		w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(left))
+		w.Header().Set("X-RateLimit-Reset", fmt.Sprint(now.Add(time.Hour).Unix()))
+		if core < 0 {
+			w.WriteHeader(http.StatusForbidden)
+		}
+	})
+	ask := func(path string) time.Duration {
+		_, err := tr.JSON(t.Context(), "GET", at+path, nil, nil)
+		wait, ok := forge.RetryAfter(err)
+		if err != nil && !ok {
+			t.Fatal(err)
+		}
+		return wait
+	}
+	for i, want := range []time.Duration{0, 0, time.Hour, time.Hour} {
+		if got := ask("/x"); got != want {
+			t.Errorf("call %d would wait %v", i, got)
+		}
+		if got := ask("/graphql"); got != 0 {
+			t.Errorf("GraphQL would wait %v", got)
+		}
+	}
+}
+
+// The end of a window is told by the host's clock, which may be behind ours.
+func TestOurClockIsAhead(t *testing.T) {
+	ahead := 2 * time.Hour
+	left := 2
+	tr, at := client(t, transport.Limits{}, func() time.Time { return time.Now().Add(ahead) }, func(w http.ResponseWriter, _ *http.Request) {
+		left--
+		w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(left))
+		w.Header().Set("X-RateLimit-Reset", fmt.Sprint(time.Now().Add(time.Hour).Unix()))
+	})
+	for range 2 {
+		if _, err := tr.JSON(t.Context(), "GET", at, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := tr.JSON(t.Context(), "GET", at, nil, nil)
+	if wait, ok := forge.RetryAfter(err); !ok || wait < 59*time.Minute || wait > 61*time.Minute {
+		t.Errorf("it would wait %v: %v", wait, err)
 	}
 }
