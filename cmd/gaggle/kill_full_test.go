@@ -131,6 +131,32 @@ func ends(t *testing.T, dir, data, repos string) map[string]string {
 	return got
 }
 
+// killRuns starts a command again and again and kills it at a moment between its start and twice each, a little more.
+func killRuns(t *testing.T, times int, each time.Duration, random *rand.Rand, command func() *exec.Cmd) {
+	t.Helper()
+	for killed := range times {
+		cmd := command()
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error, 1)
+		go func() { done <- cmd.Wait() }()
+		select {
+		case err := <-done: // it came to its end first: that moment counts too
+			if err != nil {
+				t.Fatalf("after %d kills: %v", killed, err)
+			}
+			continue
+		case <-time.After(time.Duration(random.Int64N(int64(2 * (each + 300*time.Millisecond))))):
+		}
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		<-done
+	}
+}
+
 // TestKilledAtAnyMomentNothingIsLostOrDoubled kills a run again and again and compares the end with an undisturbed run's.
 func TestKilledAtAnyMomentNothingIsLostOrDoubled(t *testing.T) {
 	if _, err := exec.LookPath("bwrap"); err != nil {
@@ -162,30 +188,7 @@ func TestKilledAtAnyMomentNothingIsLostOrDoubled(t *testing.T) {
 	random := rand.New(rand.NewPCG(2026, 11))
 	// The moments spread over the whole life of a run, start-up included; each run starts where the last was killed.
 	each := whole * 3 / kills
-	killed := 0
-	for killed < kills {
-		cmd := gaggle(t, dir, rough, "run", campaign)
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		done := make(chan error, 1)
-		go func() { done <- cmd.Wait() }()
-		select {
-		case err := <-done:
-			if err != nil {
-				t.Fatalf("after %d kills: %v", killed, err)
-			}
-			killed++ // it came to its end first: that moment counts too
-			continue
-		case <-time.After(time.Duration(random.Int64N(int64(2 * (each + 300*time.Millisecond))))):
-		}
-		if err := cmd.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		<-done
-		killed++
-	}
+	killRuns(t, kills, each, random, func() *exec.Cmd { return gaggle(t, dir, rough, "run", campaign) })
 	output(t, gaggle(t, dir, rough, "run", campaign))
 	got := ends(t, dir, rough, filepath.Join(dir, "repos"))
 	for key, end := range want {
