@@ -441,7 +441,7 @@ func (v *visit) wait() time.Duration {
 	case "", "none":
 		wait = min(max(v.e.patience(), age/4), time.Hour)
 	}
-	if v.c.Merge.Policy != spec.MergeNever {
+	if v.c.Merge.Policy != spec.MergeNever || len(v.f.Asks) > 0 {
 		wait = min(wait, max(v.e.patience(), 5*time.Minute))
 	}
 	if v.pull.CI != "" && v.f.CI == "pending" {

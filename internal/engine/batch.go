@@ -291,9 +291,9 @@ func (v *visit) split(ctx context.Context, why string) error {
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf("This pull request holds %s, and %s. So it is taken apart: it keeps the change of %s, and these get pull requests of their own:\n", count(len(v.mates)+1, "change"), why, tick(v.t.Component))
+	text := fmt.Sprintf("This pull request holds %s, and %s. So it is taken apart: it keeps the change of campaign %s in %s, and these get pull requests of their own:\n", count(len(v.mates)+1, "change"), why, tick(v.t.Campaign), tick(v.t.Component))
 	for _, t := range v.mates {
-		text += fmt.Sprintf("- %s (campaign %s)\n", tick(t.Component), tick(t.Campaign))
+		text += fmt.Sprintf("- campaign %s in %s\n", tick(t.Campaign), tick(t.Component))
 	}
 	if err := v.comment(ctx, "split/"+v.f.Head, text); err != nil {
 		return err

@@ -166,7 +166,6 @@ func (e *Engine) settleRevision(ctx context.Context, h *hold, t fleet.Target, f 
 	case changed:
 		t.BaseCommit, t.BaseTree, t.ResultTree, t.Stat = out.Base.Commit, out.Base.Tree, out.Tree, out.Stat
 	case next == fleet.Ready:
-		task.Summary = orWord(task.Summary, "Nothing was changed.")
 		f.Asked = map[string]string{fleet.ReviseCI: "ci: another try changed nothing"}[task.Kind]
 	case next == fleet.Unchanged && task.Kind == fleet.ReviseBase:
 		f.Asked = "base: the base seems to hold the change already"
@@ -261,7 +260,7 @@ func (e *Engine) push(ctx context.Context, h *hold, c *spec.Campaign, t fleet.Ta
 	}
 	note := "the revision was pushed"
 	if unchanged {
-		note = "nothing was revised: " + clipLine(summary, 200)
+		note = "nothing was revised: " + orWord(clipLine(summary, 200), "another try changed nothing")
 	}
 	v.f.Task, v.f.ActiveAt = nil, v.now
 	return e.proposed(ctx, h, v.f, v.t, note)
@@ -289,7 +288,7 @@ func (v *visit) answer(ctx context.Context, summary string, unchanged bool) erro
 	case unchanged && task.Kind == fleet.ReviseBase:
 		b.WriteString("The base moved in the way of this change, and making it again led to nothing: the base seems to hold it already.")
 	case unchanged:
-		b.WriteString("\nNothing was changed. " + summary)
+		b.WriteString("\n" + strings.TrimSpace("Nothing was changed. "+summary))
 	case task.Kind == fleet.ReviseBase:
 		fmt.Fprintf(&b, "\nMade again on the base as it is now (%.12s).", v.t.BaseCommit)
 	default:

@@ -145,8 +145,13 @@ func (v *visit) obey(ctx context.Context) (done bool, err error) {
 		task := fleet.Revision{Kind: fleet.ReviseRetry, Replies: said(cmd.by)}
 		if cmd.verb == "rebase" {
 			task.Kind = fleet.ReviseBase
-		} else if v.f.Touched {
-			v.t.HeadCommit, v.f.Touched = v.pull.HeadSHA, false // asked for in so many words
+		} else {
+			if v.f.Touched {
+				v.t.HeadCommit, v.f.Touched = v.pull.HeadSHA, false // asked for in so many words
+			}
+			if len(v.asks) > 0 { // the words beside the command, and what still waits
+				task.Feedback = v.reviewTask().Feedback
+			}
 		}
 		return true, v.begin(ctx, task, by+" asked for it: /gaggle "+cmd.verb)
 	case "skip":

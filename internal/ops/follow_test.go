@@ -264,9 +264,14 @@ func TestFollowCommands(t *testing.T) {
 	f.run("")
 	at := time.Now().Add(time.Second)
 	for i, verb := range []string{"explain", "stop", "skip", "retry", "dance"} {
-		f.host.Say(f.slugs[i], 1, simulator.Comment{Author: "ann", Body: "/gaggle " + verb, MayWrite: true, At: at})
+		words := map[string]string{"retry": "Keep the title.\n"}[verb]
+		f.host.Say(f.slugs[i], 1, simulator.Comment{Author: "ann", Body: words + "/gaggle " + verb, MayWrite: true, At: at})
 	}
 	f.follow()
+	f.follow()
+	if got := f.file(f.slugs[3], f.branch, "answer.txt"); !strings.Contains(got, "Keep the title.") {
+		t.Errorf("the agent was told %q", got)
+	}
 	if said := f.comments(f.slugs[0]); !strings.Contains(said, "1 attempt") || !strings.Contains(said, "Now: people merge it.") {
 		t.Errorf("explained %q", said)
 	}
@@ -283,6 +288,28 @@ func TestFollowCommands(t *testing.T) {
 	f.follow()
 	if now := f.state(f.slugs[1], fleet.Proposed); now.Attempts != 1 {
 		t.Error("revised although it was told to stop")
+	}
+}
+
+// What reviewers ask for while the campaign is paused is done once it goes on.
+func TestFollowWhilePaused(t *testing.T) {
+	t.Parallel()
+	f := newFlock(t, 1, simulator.Faults{})
+	f.run("")
+	slug := f.slugs[0]
+	if _, err := f.ops.Pause(t.Context(), ops.SelectInput{Campaign: "c"}); err != nil {
+		t.Fatal(err)
+	}
+	f.host.Say(slug, 1, simulator.Comment{Author: "ann", Body: "Please say why.", MayWrite: true, At: time.Now().Add(time.Second)})
+	f.follow()
+	f.state(slug, fleet.Proposed)
+	if _, err := f.ops.Resume(t.Context(), ops.SelectInput{Campaign: "c"}); err != nil {
+		t.Fatal(err)
+	}
+	f.ahead.Add(int64(5 * time.Minute))
+	f.follow()
+	if now := f.state(slug, fleet.Proposed); now.Attempts != 2 || !strings.Contains(f.file(slug, f.branch, "answer.txt"), "Please say why.") {
+		t.Errorf("%d attempts", now.Attempts)
 	}
 }
 
