@@ -16,7 +16,11 @@ func (a *App) followCommand() *cobra.Command {
 		Args: args(0, -1), ValidArgsFunction: a.completeCampaign,
 		RunE: func(cmd *cobra.Command, list []string) error {
 			in.Campaigns = list
-			return a.works(cmd, func(ctx context.Context, o *ops.Ops, progress func(store.Event)) (*ops.RunOutput, error) {
+			show := a.newProgress
+			if !in.Once {
+				show = func(ctx context.Context, o *ops.Ops) *progress { return a.newFollowing(ctx, o, list) }
+			}
+			return a.works(cmd, show, func(ctx context.Context, o *ops.Ops, progress func(store.Event)) (*ops.RunOutput, error) {
 				return o.Follow(ctx, in, progress)
 			})
 		},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -15,11 +16,15 @@ import (
 
 // progress shows a run's events: on a terminal a compact live view, elsewhere one plain line an event, or JSON lines.
 type progress struct {
-	app  *App
-	live bool
+	app     *App
+	live    bool
+	follows bool // all that is followed is shown, and not the one campaign that moves
+	names   []string
 
 	mu       sync.Mutex
 	began    time.Time
+	looked   time.Time // at what is followed
+	overview []string
 	campaign string
 	settled  int // targets that had come to their end when the run was first looked at; -1 before that
 	lines    int // that the view takes up on the screen
@@ -40,10 +45,21 @@ func (a *App) steerable() bool {
 }
 
 func (a *App) newProgress(ctx context.Context, o *ops.Ops) *progress {
-	p := &progress{app: a, live: !a.json && a.steerable(), began: time.Now(), settled: -1, stop: make(chan struct{})}
+	return a.show(ctx, o, &progress{})
+}
+
+// newFollowing shows what is followed: the campaigns named, or all that are under way.
+func (a *App) newFollowing(ctx context.Context, o *ops.Ops, names []string) *progress {
+	return a.show(ctx, o, &progress{follows: true, names: names})
+}
+
+// show begins to show p.
+func (a *App) show(ctx context.Context, o *ops.Ops, p *progress) *progress {
+	p.app, p.live, p.began, p.settled, p.stop = a, !a.json && a.steerable(), time.Now(), -1, make(chan struct{})
 	forget := context.AfterFunc(ctx, p.interrupted)
 	p.done.Go(func() {
 		defer forget()
+		said := false
 		t := time.NewTicker(250 * time.Millisecond)
 		defer t.Stop()
 		for {
@@ -51,8 +67,12 @@ func (a *App) newProgress(ctx context.Context, o *ops.Ops) *progress {
 			case <-p.stop:
 				return
 			case <-t.C:
-				if p.live {
+				switch {
+				case p.live:
 					p.redraw(context.WithoutCancel(ctx), o)
+				case p.follows && !a.json && !said && time.Since(p.began) > time.Second: // what comes may take hours
+					said = true
+					p.say("following; Ctrl-C stops it, and the same command goes on")
 				}
 			}
 		}
@@ -84,8 +104,15 @@ func (p *progress) event(e store.Event) {
 		}
 		p.mu.Unlock()
 	default:
-		fmt.Fprintln(p.app.text, e.At.Local().Format("15:04:05")+" "+line(e))
+		p.say(e.At.Local().Format("15:04:05") + " " + line(e))
 	}
+}
+
+// say prints a line where no view is painted.
+func (p *progress) say(line string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fmt.Fprintln(p.app.text, line)
 }
 
 // line is an event as one plain line.
@@ -122,7 +149,10 @@ func (p *progress) redraw(ctx context.Context, o *ops.Ops) {
 	columns, rows := size(p.app.Stdout)
 	elapsed := time.Since(p.began)
 	view := []string{"planning: looking at the fleet, " + words(elapsed.Truncate(time.Second))}
-	if campaign != "" {
+	switch {
+	case p.follows:
+		view = append(append([]string{"following, " + words(elapsed.Truncate(time.Second))}, p.followed(ctx, o, rows-2-len(last))...), last...)
+	case campaign != "":
 		s, err := o.Status(ctx, ops.StatusInput{Campaign: campaign})
 		if err != nil || len(s.Campaigns) == 0 {
 			return // the run itself says what is wrong
@@ -136,6 +166,42 @@ func (p *progress) redraw(ctx context.Context, o *ops.Ops) {
 		view = append(view, "stopping: what is under way is taken back")
 	}
 	p.paint(view[:min(len(view), max(rows-1, 1))], columns)
+}
+
+// followed is a line for each campaign that is followed, as of a moment ago.
+func (p *progress) followed(ctx context.Context, o *ops.Ops, room int) []string {
+	if time.Since(p.looked) < time.Second {
+		return p.overview
+	}
+	in := ops.StatusInput{Waits: true}
+	if len(p.names) == 1 {
+		in.Campaign = p.names[0]
+	}
+	s, err := o.Status(ctx, in)
+	if err != nil {
+		return nil // following itself says what is wrong
+	}
+	p.looked, p.overview = time.Now(), overview(s.Campaigns, p.names, max(room, 1))
+	return p.overview
+}
+
+// overview is a line for each campaign of the names, or else for each that is under way, in so many lines.
+func overview(campaigns []ops.CampaignStatus, names []string, room int) []string {
+	var list []string
+	for _, c := range campaigns {
+		if len(names) > 0 && !slices.Contains(names, c.Name) || len(names) == 0 && c.State != fleet.CampaignActive && c.State != fleet.CampaignPaused {
+			continue
+		}
+		l := c.Name + ": " + states(c.States)
+		if c.Waits != "" {
+			l += "; " + c.Waits
+		}
+		list = append(list, l)
+	}
+	if more := len(list) - room; more > 0 {
+		list = append(list[:room-1], "and "+plural(more+1, "more campaign"))
+	}
+	return list
 }
 
 // paint writes the lines over those of the last view.

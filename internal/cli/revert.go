@@ -16,7 +16,7 @@ func (a *App) revertCommand() *cobra.Command {
 		Args: args(1, -1), ValidArgsFunction: a.completeTargets,
 		RunE: func(cmd *cobra.Command, list []string) error {
 			in.Campaign, in.Components = list[0], list[1:]
-			return a.works(cmd, func(ctx context.Context, o *ops.Ops, progress func(store.Event)) (*ops.RunOutput, error) {
+			return a.works(cmd, a.newProgress, func(ctx context.Context, o *ops.Ops, progress func(store.Event)) (*ops.RunOutput, error) {
 				return o.Revert(ctx, in, progress)
 			})
 		},

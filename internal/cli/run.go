@@ -27,7 +27,7 @@ func (a *App) runCommand() *cobra.Command {
 			} else {
 				in.Campaign = list[0]
 			}
-			return a.works(cmd, func(ctx context.Context, o *ops.Ops, progress func(store.Event)) (*ops.RunOutput, error) {
+			return a.works(cmd, a.newProgress, func(ctx context.Context, o *ops.Ops, progress func(store.Event)) (*ops.RunOutput, error) {
 				return o.Run(ctx, in, progress)
 			})
 		},
@@ -43,9 +43,9 @@ func (a *App) runCommand() *cobra.Command {
 }
 
 // works has do work campaigns, shows their events meanwhile and then where that ended.
-func (a *App) works(cmd *cobra.Command, do func(ctx context.Context, o *ops.Ops, progress func(store.Event)) (*ops.RunOutput, error)) error {
+func (a *App) works(cmd *cobra.Command, show func(context.Context, *ops.Ops) *progress, do func(ctx context.Context, o *ops.Ops, progress func(store.Event)) (*ops.RunOutput, error)) error {
 	return a.with(cmd, func(ctx context.Context, o *ops.Ops) error {
-		p := a.newProgress(ctx, o)
+		p := show(ctx, o)
 		out, err := do(ctx, o, p.event)
 		p.close(err == nil)
 		if err != nil {
@@ -121,7 +121,7 @@ func printRun(w io.Writer, out *ops.RunOutput) {
 			next = append(next, "gaggle status "+c.Name+" --state failed")
 		}
 		if c.States[fleet.Proposed] > 0 {
-			next = append(next, "gaggle pr list")
+			next = append(next, "gaggle follow "+c.Name, "gaggle pr list")
 		}
 		if c.States[fleet.Ready] > 0 {
 			next = append(next, "gaggle diff "+c.Name+" COMPONENT")

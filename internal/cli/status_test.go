@@ -30,3 +30,28 @@ func TestStatusSaysWhatEachCampaignWaitsFor(t *testing.T) {
 		t.Errorf("%s", b.String())
 	}
 }
+
+func TestFollowingShowsWhatIsUnderWay(t *testing.T) {
+	var all []ops.CampaignStatus
+	for _, c := range []struct {
+		name  string
+		state fleet.CampaignState
+		waits string
+	}{{"a", fleet.CampaignActive, "1 pull request is open"}, {"b", fleet.CampaignDone, ""}, {"c", fleet.CampaignPaused, "paused: why"}, {"d", fleet.CampaignActive, ""}} {
+		all = append(all, ops.CampaignStatus{Campaign: store.Campaign{Name: c.name, State: c.state}, Waits: c.waits, States: map[fleet.State]int{fleet.Proposed: 1}})
+	}
+	for _, tc := range []struct {
+		names []string
+		room  int
+		want  string
+	}{
+		{nil, 9, "a: 1 proposed; 1 pull request is open|c: 1 proposed; paused: why|d: 1 proposed"},
+		{nil, 2, "a: 1 proposed; 1 pull request is open|and 2 more campaigns"},
+		{[]string{"b", "d"}, 2, "b: 1 proposed|d: 1 proposed"},
+		{nil, 1, "and 3 more campaigns"},
+	} {
+		if got := strings.Join(overview(all, tc.names, tc.room), "|"); got != tc.want {
+			t.Errorf("%v in %d lines: %q, want %q", tc.names, tc.room, got, tc.want)
+		}
+	}
+}
