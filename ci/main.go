@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -38,7 +39,7 @@ var steps = []step{
 }
 
 func main() {
-	only := flag.String("only", "", "run only the step of this name, after looking for the parts")
+	only := flag.String("only", "", "run only the step of this name, after looking for the parts: "+strings.Join(names(), ", "))
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, *only)
@@ -56,7 +57,9 @@ func run(ctx context.Context, only string) error {
 			f()
 		}
 	}()
-	done := 0
+	if only != "" && !slices.Contains(names(), only) {
+		return fmt.Errorf("there is no step %q, only %s", only, strings.Join(names(), ", "))
+	}
 	for _, s := range steps {
 		if only != "" && s.name != only && s.name != "parts" {
 			continue
@@ -67,13 +70,18 @@ func run(ctx context.Context, only string) error {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 		fmt.Printf("== %s: ok, %.1f s\n", s.name, time.Since(began).Seconds())
-		done++
-	}
-	if done < 2 && only != "" {
-		return fmt.Errorf("there is no step %q", only)
 	}
 	fmt.Println("== everything passed")
 	return nil
+}
+
+// names lists the steps.
+func names() []string {
+	var list []string
+	for _, s := range steps {
+		list = append(list, s.name)
+	}
+	return list
 }
 
 // do runs a command with its output on ours.

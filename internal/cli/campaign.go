@@ -16,22 +16,38 @@ import (
 
 func (a *App) validateCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "validate FILE.yaml", Short: "Check a campaign file, or an owners.yaml: every problem with its line, its column and what to do", Args: args(1, 1), ValidArgsFunction: completeFile,
+		Use: "validate FILE.yaml", Short: "Check a campaign file, a .gaggle.yaml, an owners.yaml or an identity.yaml: every problem with its line, its column and what to do", Args: args(1, 1), ValidArgsFunction: completeFile,
 		RunE: func(_ *cobra.Command, list []string) error {
-			if ops.HoldsOwners(list[0]) {
-				owners, err := ops.ReadOwners(list[0])
+			file := list[0]
+			valid := func(kind string, more map[string]any, what string) error {
+				more["kind"] = kind
+				return a.answer(more, func(w io.Writer) { fmt.Fprintf(w, "%s: %s\n", file, what) })
+			}
+			switch ops.FileKind(file) {
+			case "Repository":
+				cfg, err := ops.ReadRepoSettings(file)
 				if err != nil {
 					return err
 				}
-				return a.answer(map[string]any{"kind": "Owners", "owners": append([]string{}, owners.Named()...)}, func(w io.Writer) {
-					fmt.Fprintf(w, "%s: the owners' policy is valid, with entries for %s\n", list[0], plural(len(owners.Named()), "owner"))
-				})
+				return valid("Repository", map[string]any{"settings": cfg}, "the repository's settings are valid")
+			case "Identity":
+				id, err := ops.ReadIdentity(file)
+				if err != nil {
+					return err
+				}
+				return valid("Identity", map[string]any{"name": id.Name, "email": id.Email, "sign": id.Format}, "the identity is valid; gaggle doctor tries its key")
+			case "Owners":
+				owners, err := ops.ReadOwners(file)
+				if err != nil {
+					return err
+				}
+				return valid("Owners", map[string]any{"owners": append([]string{}, owners.Named()...)}, "the owners' policy is valid, with entries for "+plural(len(owners.Named()), "owner"))
 			}
-			c, err := ops.ReadCampaign(list[0])
+			c, err := ops.ReadCampaign(file)
 			if err != nil {
 				return err
 			}
-			return a.answer(c, func(w io.Writer) { fmt.Fprintf(w, "%s: campaign %s is valid\n", list[0], c.Metadata.Name) })
+			return a.answer(c, func(w io.Writer) { fmt.Fprintf(w, "%s: campaign %s is valid\n", file, c.Metadata.Name) })
 		},
 	}
 }

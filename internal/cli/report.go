@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -74,6 +75,8 @@ func (a *App) reportFormat(cmd *cobra.Command, name, out string) (report.Format,
 		return report.FormatOf(out), nil
 	case a.json:
 		return report.FormatJSON, nil
+	case filepath.Ext(out) != "":
+		return "", usage(cmd, "the name %q says no format: --format takes one of %s", clip(filepath.Base(out), 60), strings.Join(report.Formats(), ", "))
 	}
 	return report.FormatMarkdown, nil
 }

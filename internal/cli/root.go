@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"gaggle/internal/fleet"
 	"gaggle/internal/ops"
@@ -143,7 +144,16 @@ func (a *App) root() *cobra.Command {
 	root.SetOut(a.text)
 	root.SetErr(a.Stderr)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{&fleet.Error{Code: fleet.CodeInvalid, Message: err.Error(), Hint: cmd.CommandPath() + " --help lists the flags"}}
+		hint := cmd.CommandPath() + " --help lists the flags"
+		var unknown *pflag.NotExistError
+		if errors.As(err, &unknown) {
+			var names []string
+			cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+			if near := spec.Nearest(unknown.GetSpecifiedName(), names); near != "" {
+				hint = "did you mean --" + near + "? " + hint
+			}
+		}
+		return usageError{&fleet.Error{Code: fleet.CodeInvalid, Message: err.Error(), Hint: hint}}
 	})
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.data, "data", "", "the data folder (GAGGLE_DATA; defaults to gaggle in the user's data folder)")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -84,6 +85,9 @@ func Open(ctx context.Context, cfg Config) (*Ops, error) {
 	}
 	if cfg.Actor == "" {
 		cfg.Actor = os.Getenv("USER")
+	}
+	if u, err := user.Current(); cfg.Actor == "" && err == nil {
+		cfg.Actor = u.Username
 	}
 	if cfg.Actor == "" {
 		cfg.Actor = "somebody"

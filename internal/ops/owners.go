@@ -4,8 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"regexp"
 	"sync"
 	"syscall"
 	"time"
@@ -82,17 +80,6 @@ func ReadOwners(file string) (*spec.Owners, error) {
 	}
 	return spec.ParseOwners(file, data)
 }
-
-// HoldsOwners says whether a file is meant as an owners.yaml, by its name or by its kind.
-func HoldsOwners(file string) bool {
-	if filepath.Base(file) == spec.OwnersFile {
-		return true
-	}
-	data, err := os.ReadFile(file)
-	return err == nil && ownersKind.Match(data)
-}
-
-var ownersKind = regexp.MustCompile(`(?m)^kind:[ \t]*["']?Owners["']?[ \t]*(#.*)?\r?$`)
 
 func unreadable(path string, err error) error {
 	var at *fs.PathError
