@@ -128,20 +128,16 @@ func (f *Cloud) Reviews(ctx context.Context, repo fleet.Repository, number int, 
 
 // DeleteBranch implements forge.BranchDeleter.
 func (f *Cloud) DeleteBranch(ctx context.Context, repo fleet.Repository, branch, expect string) error {
+	head, err := f.tip(ctx, repo, branch)
+	if err != nil || head == "" {
+		return err
+	}
+	if expect != "" && head != expect {
+		return fleet.Errorf(fleet.CodeConflict, "branch %s moved to %s", branch, head)
+	}
 	at, err := f.at(repo, "/refs/branches/"+url.PathEscape(branch))
 	if err != nil {
 		return err
-	}
-	var b struct{ Target cloudCommit }
-	_, err = f.http.JSON(ctx, http.MethodGet, at+"?fields=target.hash", nil, &b)
-	if transport.StatusOf(err) == http.StatusNotFound {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if expect != "" && b.Target.Hash != expect {
-		return fleet.Errorf(fleet.CodeConflict, "branch %s moved to %s", branch, b.Target.Hash)
 	}
 	_, err = f.http.JSON(ctx, http.MethodDelete, at, nil, nil)
 	switch {

@@ -2,7 +2,6 @@ package bitbucket
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -277,93 +276,4 @@ func (f *Cloud) Close(ctx context.Context, repo fleet.Repository, number int, co
 	}
 	_, err = f.http.JSON(ctx, http.MethodPost, at, nil, nil)
 	return f.missing(ctx, repo, err, forge.NotFound(repo, "#"+strconv.Itoa(number)))
-}
-
-// Merge implements forge.Forge. Bitbucket takes no head that is expected: it is compared just before.
-func (f *Cloud) Merge(ctx context.Context, repo fleet.Repository, number int, spec forge.MergeSpec) error {
-	strategy := map[forge.Method]string{"": "merge_commit", forge.MethodMerge: "merge_commit", forge.MethodSquash: "squash", forge.MethodRebase: "rebase_fast_forward"}[spec.Method]
-	if strategy == "" {
-		return fleet.Errorf(fleet.CodeInvalid, "there is no merge method %s", spec.Method)
-	}
-	p, err := f.get(ctx, repo, number)
-	if err != nil {
-		return err
-	}
-	if done, err := f.settled(ctx, repo, p, spec); done || err != nil {
-		return err
-	}
-	unsupported := &fleet.Error{Code: fleet.CodeUnsupported, Message: "the repository does not allow the merge method " + string(spec.Method), Err: forge.ErrUnsupported}
-	if allowed := p.Destination.Branch.Strategies; len(allowed) > 0 && !slices.Contains(allowed, strategy) {
-		return unsupported
-	}
-	at, err := f.pullAt(repo, number, "/merge")
-	if err != nil {
-		return err
-	}
-	h, err := f.http.JSON(ctx, http.MethodPost, at, map[string]any{"type": "pullrequest_merge_parameters", "merge_strategy": strategy, "close_source_branch": false}, nil)
-	if err == nil && h.Get("Location") == "" {
-		return nil
-	}
-	for looks := 0; err == nil; looks++ { // it merges in the background
-		if p, err = f.get(ctx, repo, number); err == nil && p.State == "MERGED" {
-			return nil
-		}
-		if err == nil && looks >= 5 {
-			return unmerged("#" + strconv.Itoa(number))
-		}
-		if err == nil {
-			err = pause(ctx)
-		}
-	}
-	switch transport.StatusOf(err) {
-	case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusConflict:
-	default:
-		return err
-	}
-	refusal := err
-	if p, err = f.get(ctx, repo, number); err != nil {
-		return err
-	}
-	if done, err := f.settled(ctx, repo, p, spec); done || err != nil {
-		return err
-	}
-	say := func(code fleet.Code, what string) error {
-		return &fleet.Error{Code: code, Message: "#" + strconv.Itoa(number) + " " + what, Err: refusal}
-	}
-	switch {
-	case transport.Says(refusal, "archived"):
-		return archived(repo, refusal)
-	case transport.Says(refusal, "merge strategy", "merge_strategy"):
-		return unsupported
-	case transport.StatusOf(refusal) == http.StatusConflict:
-		return say(fleet.CodeConflict, "could not be merged while its branches moved")
-	case transport.Says(refusal, "conflict"):
-		return say(fleet.CodeMergeConflict, "conflicts with its base")
-	case transport.Says(refusal, "privilege scopes"):
-		return refusal
-	}
-	if conflicts, err := f.conflicts(ctx, repo, p, true); err != nil || conflicts {
-		return errors.Join(err, say(fleet.CodeMergeConflict, "conflicts with its base"))
-	}
-	return say(fleet.CodeProtected, "is held back by the rules of the base branch")
-}
-
-// settled says whether a merge has come to its end without being asked for.
-func (f *Cloud) settled(ctx context.Context, repo fleet.Repository, p *cloudPull, spec forge.MergeSpec) (bool, error) {
-	at := "#" + strconv.Itoa(p.ID)
-	switch {
-	case p.State == "MERGED":
-		return true, nil
-	case p.State != "OPEN":
-		return false, fleet.Errorf(fleet.CodeConflict, "%s is closed", at)
-	case p.Draft:
-		return false, fleet.Errorf(fleet.CodeForge, "%s is a draft", at)
-	case spec.ExpectHead == "":
-		return false, nil
-	}
-	head, err := f.full(ctx, repo, p.Destination.Repository.UUID, p.Source.Commit.Hash)
-	if err == nil && head != spec.ExpectHead {
-		err = fleet.Errorf(fleet.CodeConflict, "the head of %s moved", at)
-	}
-	return false, err
 }

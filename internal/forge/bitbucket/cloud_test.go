@@ -99,20 +99,6 @@ func TestCloudReviewers(t *testing.T) {
 	}
 }
 
-func TestCloudMergesInTheBackground(t *testing.T) {
-	_, f, h := cloud(t, 0, simulator.Faults{})
-	h.Push(t, "gaggle/a", map[string]string{"a": "a"})
-	s := h.Spec("gaggle/a")
-	s.Title = "Slow"
-	p, err := f.Open(t.Context(), s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Merge(t.Context(), h.Repo, p.Number, forge.MergeSpec{ExpectHead: p.HeadSHA}); err != nil {
-		t.Error(err)
-	}
-}
-
 func TestCloudLooks(t *testing.T) {
 	host, f, h := cloud(t, 0, simulator.Faults{})
 	sha := h.Push(t, "gaggle/a", map[string]string{"README.md": "mine\n"})

@@ -245,8 +245,8 @@ func (f *DataCenter) Close(ctx context.Context, repo fleet.Repository, number in
 	}
 }
 
-// Merge implements forge.Forge. The server takes no head that is expected: it is compared just before, and what people
-// changed meanwhile is refused by the version.
+// Merge implements forge.Forge. The server takes no head that is expected. So where the branch stands is read just before, what
+// people changed meanwhile is refused by the version, and when something else was merged all the same that is said.
 func (f *DataCenter) Merge(ctx context.Context, repo fleet.Repository, number int, spec forge.MergeSpec) error {
 	strategy := map[forge.Method]string{"": "no-ff", forge.MethodMerge: "no-ff", forge.MethodSquash: "squash", forge.MethodRebase: "rebase-ff-only"}[spec.Method]
 	if strategy == "" {
@@ -264,15 +264,26 @@ func (f *DataCenter) Merge(ctx context.Context, repo fleet.Repository, number in
 		case p.State != "OPEN":
 			return fleet.Errorf(fleet.CodeConflict, "%s is closed", name)
 		case spec.ExpectHead != "" && p.From.Commit != spec.ExpectHead:
-			return fleet.Errorf(fleet.CodeConflict, "the head of %s moved", name)
+			return moved(name)
 		case p.Draft:
 			return fleet.Errorf(fleet.CodeForge, "%s is a draft", name)
+		}
+		if spec.ExpectHead != "" {
+			if tip, err := f.tip(ctx, repo, p.From.Branch); err != nil {
+				return err
+			} else if tip != spec.ExpectHead {
+				return moved(name)
+			}
 		}
 		at, err := f.pullAt(repo, number, "/merge?version="+strconv.Itoa(p.Version))
 		if err != nil {
 			return err
 		}
-		_, err = f.http.JSON(ctx, http.MethodPost, at, map[string]any{"strategyId": strategy, "version": p.Version}, nil)
+		var merged dcPull
+		_, err = f.http.JSON(ctx, http.MethodPost, at, map[string]any{"strategyId": strategy, "version": p.Version}, &merged)
+		if err == nil {
+			return asExpected(name, merged.From.Commit, spec)
+		}
 		if transport.StatusOf(err) < 400 || transport.StatusOf(err) >= 500 {
 			return err
 		}

@@ -3,6 +3,7 @@ package bitbucket
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"net/url"
 	"regexp"
@@ -103,4 +104,15 @@ func archived(repo fleet.Repository, err error) error {
 
 func unmerged(at string) error {
 	return &fleet.Error{Code: fleet.CodeForge, Message: "the forge has not merged " + at + " yet", Err: errors.Join(forge.ErrPassing)}
+}
+
+func moved(name string) error { return fleet.Errorf(fleet.CodeConflict, "the head of %s moved", name) }
+
+// asExpected says so when something else was merged, given its commit, which may be shortened.
+func asExpected(name, took string, spec forge.MergeSpec) error {
+	if took == "" || strings.HasPrefix(spec.ExpectHead, took) || spec.ExpectHead == "" {
+		return nil
+	}
+	return &fleet.Error{Code: fleet.CodeConflict, Message: fmt.Sprintf("%s was merged with %.12s, which somebody pushed in that moment", name, took),
+		Hint: "look at what came in with it: it was expected to merge " + spec.ExpectHead}
 }

@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-type bitbucketCloud struct{}
+type bitbucketCloud struct{ tasks map[*Pull]*completion } // merges in the background
 
 // BitbucketCloud serves the API of Bitbucket Cloud, below /2.0, until the test ends, and returns the site's URL. Members of
 // every workspace are Self, ann, bob, mallory and leaver; leaver cannot be a reviewer.
 func BitbucketCloud(t testing.TB, h *Host, seen func(Exchange)) string {
-	return start(t, h, bitbucketCloud{}, seen)
+	return start(t, h, bitbucketCloud{map[*Pull]*completion{}}, seen)
 }
 
 func (bitbucketCloud) authorized(h http.Header, token string) bool {
@@ -77,6 +77,7 @@ func (b bitbucketCloud) routes(s *server) {
 		c.json(http.StatusOK, b.pull(c, p))
 	})
 	pull("POST /pullrequests/{n}/merge", b.merge)
+	pull("GET /pullrequests/{n}/merge/task-status/{task}", b.task)
 	pull("GET /pullrequests/{n}/diffstat", func(c *call, p *Pull) {
 		c.w.Header().Set("Location", c.url+"/2.0/repositories/"+c.repo.Slug+"/diffstat/"+url.PathEscape(c.repo.Slug+":"+p.HeadSHA+"\r"+p.Base)+"?from_pullrequest_id="+strconv.Itoa(p.Number))
 		c.w.WriteHeader(http.StatusFound)

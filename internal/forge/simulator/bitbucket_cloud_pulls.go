@@ -143,12 +143,36 @@ func (b bitbucketCloud) merge(c *call, p *Pull) {
 		return
 	}
 	method := map[string]string{"merge_commit": "merge", "squash": "squash", "rebase_fast_forward": "rebase"}[in.Strategy]
-	switch err := c.host.merge(c.ctx, p, method, ""); {
-	case err == nil && strings.HasPrefix(p.Title, "Slow"):
+	if strings.HasPrefix(p.Title, "Slow") && p.State == "open" {
+		b.tasks[p] = &completion{method: method}
 		c.w.Header().Set("Location", c.url+"/2.0/repositories/"+p.repo.Slug+"/pullrequests/"+strconv.Itoa(p.Number)+"/merge/task-status/1")
 		c.w.WriteHeader(http.StatusAccepted)
-	case err == nil:
+		return
+	}
+	if b.land(c, p, method) {
 		c.json(http.StatusOK, b.pull(c, p))
+	}
+}
+
+// task is a merge in the background: it is made the second time that anybody looks.
+func (b bitbucketCloud) task(c *call, p *Pull) {
+	task := b.tasks[p]
+	if task == nil {
+		c.fail(http.StatusNotFound, "No such task")
+		return
+	}
+	if task.looks++; task.looks < 2 {
+		c.json(http.StatusOK, map[string]any{"task_status": "PENDING"})
+	} else if p.State == "merged" || b.land(c, p, task.method) {
+		c.json(http.StatusOK, map[string]any{"task_status": "SUCCESS", "merge_result": b.pull(c, p)})
+	}
+}
+
+// land merges, or says why not.
+func (b bitbucketCloud) land(c *call, p *Pull, method string) bool {
+	switch err := c.host.merge(c.ctx, p, method, ""); {
+	case err == nil:
+		return true
 	case errors.Is(err, errDraft):
 		c.fail(http.StatusBadRequest, "This pull request is a draft.")
 	case errors.Is(err, errProtected):
@@ -160,4 +184,5 @@ func (b bitbucketCloud) merge(c *call, p *Pull) {
 	default:
 		c.w.WriteHeader(http.StatusConflict)
 	}
+	return false
 }
