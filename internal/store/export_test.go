@@ -1,6 +1,10 @@
 package store
 
-import "context"
+import (
+	"context"
+	"database/sql"
+	"time"
+)
 
 // AddWorkerForTest enlists a worker under a name of the test's choice.
 func (s *Store) AddWorkerForTest(ctx context.Context, id string) error {
@@ -9,3 +13,6 @@ func (s *Store) AddWorkerForTest(ctx context.Context, id string) error {
 		return err
 	})
 }
+
+// NeverPollForTest leaves a store on SQLite with what the bell tells.
+func (s *Store) NeverPollForTest() { s.jobs.(*riverJobs[*sql.Tx]).poll = time.Hour }

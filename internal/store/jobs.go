@@ -44,9 +44,13 @@ func queueName(campaign string, lane Lane) string {
 	return string(lane) + "_" + hex.EncodeToString(sum[:8])
 }
 
-// pollEvery is how often a queue that has run dry is asked for jobs. A busy one is asked as soon as a place is free, so this
-// is what a step may wait for when nothing else goes on, against what asking costs while agents and forges take their time.
-const pollEvery = 50 * time.Millisecond
+// pollEvery is how often queues are asked for jobs that nobody told of: those of another process on SQLite, and those whose
+// time has come. What asking costs is spent all the while that agents and forges take their time. PostgreSQL tells, but
+// River may leave out to tell of jobs that come fast upon each other.
+const (
+	pollEvery       = 250 * time.Millisecond
+	pollEveryShared = 50 * time.Millisecond
+)
 
 // ErrSnooze is returned by a handler that wants its job again later.
 type ErrSnooze struct{ For time.Duration }
@@ -67,6 +71,8 @@ type WorkConfig struct {
 type jobs interface {
 	open() error
 	insert(ctx context.Context, tx *Tx, all []Job) error
+	// ring tells this process's workers of jobs in queues, once they are committed.
+	ring(queues map[string]bool)
 	work(ctx context.Context, clock func() time.Time, cfg WorkConfig) error
 	// stuck lists jobs marked as running by workers for which dead says so.
 	stuck(ctx context.Context, dead func(worker string) bool) ([]int64, error)
@@ -75,6 +81,13 @@ type jobs interface {
 type riverJobs[TTx any] struct {
 	driver riverdriver.Driver[TTx]
 	client *river.Client[TTx] // inserts only
+	poll   time.Duration
+}
+
+func (r *riverJobs[TTx]) ring(queues map[string]bool) {
+	if b, ok := r.driver.(*bell[TTx]); ok {
+		b.ring(queues)
+	}
 }
 
 // quiet: River's own log lines are for River's operators; what goes wrong in a job is an event or an error of ours.
@@ -99,6 +112,12 @@ func (r *riverJobs[TTx]) insert(ctx context.Context, tx *Tx, all []Job) error {
 	}
 	if _, err := r.client.InsertManyFastTx(ctx, tx.raw.(TTx), params); err != nil {
 		return explain(err)
+	}
+	if tx.woken == nil {
+		tx.woken = map[string]bool{}
+	}
+	for _, p := range params {
+		tx.woken[p.InsertOpts.Queue] = true
 	}
 	return nil
 }
@@ -140,7 +159,7 @@ func (r *riverJobs[TTx]) work(ctx context.Context, _ func() time.Time, cfg WorkC
 		Workers:           workers,
 		JobTimeout:        -1,
 		FetchCooldown:     2 * time.Millisecond,
-		FetchPollInterval: pollEvery,
+		FetchPollInterval: r.poll,
 		// Finished jobs say nothing that events do not; kept short, the table stays small.
 		CompletedJobRetentionPeriod: time.Minute,
 	})

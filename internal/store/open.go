@@ -47,7 +47,8 @@ type Tx struct {
 	raw      any // *sql.Tx or pgx.Tx, for River
 	commit   func(context.Context) error
 	rollback func()
-	shared   bool // several transactions may write at once, as on PostgreSQL
+	shared   bool            // several transactions may write at once, as on PostgreSQL
+	woken    map[string]bool // queues that got jobs
 }
 
 // Open opens the database and brings its tables up to date. Several processes may open it at once.
@@ -107,7 +108,7 @@ func (s *Store) openSQLite(ctx context.Context, path string) error {
 			kept.prepareWanted(ctx, writer)
 		}}, nil
 	}
-	s.jobs = &riverJobs[*sql.Tx]{driver: riversqlite.New(writer)}
+	s.jobs = &riverJobs[*sql.Tx]{driver: &bell[*sql.Tx]{Driver: riversqlite.New(writer)}, poll: pollEvery}
 	return s.jobs.open()
 }
 
@@ -138,7 +139,7 @@ func (s *Store) openPostgres(ctx context.Context, dsn string) error {
 		}
 		return &Tx{conn: pgConn{tx}, store: s, raw: tx, commit: tx.Commit, rollback: func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }, shared: true}, nil
 	}
-	s.jobs = &riverJobs[pgx.Tx]{driver: riverpgxv5.New(pool)}
+	s.jobs = &riverJobs[pgx.Tx]{driver: riverpgxv5.New(pool), poll: pollEveryShared}
 	return s.jobs.open()
 }
 
@@ -167,6 +168,7 @@ func (s *Store) Tx(ctx context.Context, do func(tx *Tx) error) error {
 	if err := tx.commit(ctx); err != nil {
 		return explain(err)
 	}
+	s.jobs.ring(tx.woken)
 	return nil
 }
 
