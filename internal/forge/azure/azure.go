@@ -30,10 +30,11 @@ var Limits = transport.Limits{WritesPerMinute: 120, AtOnce: 16}
 
 // Forge is one organisation or collection.
 type Forge struct {
-	site   site
-	http   *transport.Transport
-	people *transport.Transport // Services keep identities on a host of their own; else the same as http
-	now    func() time.Time
+	site     site
+	http     *transport.Transport
+	people   *transport.Transport // Services keep identities on a host of their own; else the same as http
+	releases *transport.Transport // and so they keep releases
+	now      func() time.Time
 
 	mu       sync.Mutex
 	known    map[string]ids             // repositories by "project/name"
@@ -43,6 +44,9 @@ type Forge struct {
 	creators map[string]map[string]bool // who made the pull requests that are followed, by project
 	memories map[string]memory          // of pull requests, by the id of the repository and the number
 	self     identity
+
+	environments map[string]*environments // by project
+	shipped      map[string]*shipped      // by repository and commit
 }
 
 var (
@@ -56,6 +60,7 @@ var (
 	_ forge.Checks        = (*Forge)(nil)
 	_ forge.Rerunner      = (*Forge)(nil)
 	_ forge.Reviews       = (*Forge)(nil)
+	_ forge.Deployments   = (*Forge)(nil)
 	_ forge.Clock         = (*Forge)(nil)
 )
 
@@ -76,24 +81,34 @@ func New(cfg Config) (*Forge, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	f := &Forge{site: at, now: cfg.Now, memories: map[string]memory{}, known: map[string]ids{}, names: map[string]string{}, fresh: map[string]bool{}, users: map[string]string{}, creators: map[string]map[string]bool{}}
+	f := &Forge{site: at, now: cfg.Now, memories: map[string]memory{}, known: map[string]ids{}, names: map[string]string{}, fresh: map[string]bool{}, users: map[string]string{}, creators: map[string]map[string]bool{},
+		environments: map[string]*environments{}, shipped: map[string]*shipped{}}
 	to := transport.Config{Base: at.url, Credential: cfg.Credential, Limiter: cfg.Limiter, Next: door{cfg.Next}, Sign: sign}
 	if f.http, err = transport.New(to); err != nil {
 		return nil, err
 	}
-	if f.people = f.http; at.people.Host != at.url.Host {
-		to.Base = at.people
-		f.people, err = transport.New(to)
+	beside := func(base *url.URL) (*transport.Transport, error) {
+		if base.Host == at.url.Host {
+			return f.http, nil
+		}
+		to.Base = base
+		return transport.New(to)
+	}
+	if f.people, err = beside(at.people); err == nil {
+		f.releases, err = beside(at.releases)
 	}
 	return f, err
 }
 
 // Calls is how many requests were made.
 func (f *Forge) Calls() int {
-	if f.people == f.http {
-		return f.http.Calls()
+	calls := f.http.Calls()
+	for _, t := range []*transport.Transport{f.people, f.releases} {
+		if t != f.http {
+			calls += t.Calls()
+		}
 	}
-	return f.http.Calls() + f.people.Calls()
+	return calls
 }
 
 // HostTime implements forge.Clock.

@@ -193,7 +193,7 @@ func TestLooks(t *testing.T) {
 		t.Errorf("%+v, %v", later, err)
 	}
 	account, abilities, err := f.Check(t.Context())
-	if err != nil || account.Name != simulator.Self || len(abilities) != 6 || !abilities[0].OK || !abilities[3].OK || abilities[4].OK {
+	if err != nil || account.Name != simulator.Self || len(abilities) != 6 || !abilities[0].OK || !abilities[3].OK || abilities[4].OK || !abilities[5].OK {
 		t.Errorf("%+v %+v, %v", account, abilities, err)
 	}
 }

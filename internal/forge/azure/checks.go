@@ -200,7 +200,11 @@ func (s status) check() (forge.Check, bool) {
 type build struct {
 	ID         int    `json:"id"`
 	Branch     string `json:"sourceBranch"` // refs/pull/N/merge for a policy's
+	Version    string `json:"sourceVersion"`
 	Result     string `json:"result"`
+	Definition struct {
+		ID int `json:"id"`
+	} `json:"definition"`
 	Repository struct {
 		ID string `json:"id"`
 	} `json:"repository"`

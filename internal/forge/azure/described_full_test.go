@@ -21,7 +21,9 @@ import (
 	"github.com/microsoft/azure-devops-go-api/azuredevops/v7/identity"
 	"github.com/microsoft/azure-devops-go-api/azuredevops/v7/location"
 	"github.com/microsoft/azure-devops-go-api/azuredevops/v7/policy"
+	"github.com/microsoft/azure-devops-go-api/azuredevops/v7/release"
 	"github.com/microsoft/azure-devops-go-api/azuredevops/v7/security"
+	"github.com/microsoft/azure-devops-go-api/azuredevops/v7/taskagent"
 
 	"gaggle/internal/forge"
 	"gaggle/internal/forge/forgetest"
@@ -57,11 +59,14 @@ var operations = []struct {
 	{"GET", "/_apis/git/repositories/{}/refs", []string{"filter"}, nil, of[list[git.GitRef]]},
 	{"POST", "/_apis/git/repositories/{}/refs", nil, of[[]git.GitRefUpdate], of[list[git.GitRefUpdateResult]]},
 	{"GET", "/_apis/policy/evaluations", []string{"artifactId"}, nil, of[list[policy.PolicyEvaluationRecord]]},
-	{"GET", "/_apis/build/builds", []string{"$top", "minTime", "queryOrder"}, nil, of[list[build.Build]]},
+	{"GET", "/_apis/build/builds", []string{"$top", "minTime", "queryOrder", "repositoryId", "repositoryType", "branchName"}, nil, of[list[build.Build]]},
 	{"GET", "/_apis/build/builds/{}", nil, nil, of[build.Build]},
 	{"PATCH", "/_apis/build/builds/{}", []string{"retry"}, of[build.Build], of[build.Build]},
 	{"GET", "/_apis/build/builds/{}/timeline", nil, nil, of[build.Timeline]},
 	{"GET", "/_apis/build/builds/{}/logs/{}", nil, nil, nil},
+	{"GET", "/_apis/distributedtask/environments", []string{"$top"}, nil, of[list[taskagent.EnvironmentInstance]]},
+	{"GET", "/_apis/distributedtask/environments/{}/environmentdeploymentrecords", []string{"top"}, nil, of[list[taskagent.EnvironmentDeploymentExecutionRecord]]},
+	{"GET", "/_apis/release/releases", []string{"artifactTypeId", "sourceId", "artifactVersionId", "$expand", "$top"}, nil, of[list[release.Release]]},
 }
 
 var searched = []string{"searchCriteria.creatorId", "searchCriteria.sourceRefName", "searchCriteria.status", "$skip", "$top"}
@@ -88,6 +93,9 @@ var words = map[reflect.Type]any{
 	reflect.TypeFor[build.BuildResult]():               build.BuildResultValues,
 	reflect.TypeFor[build.TaskResult]():                build.TaskResultValues,
 	reflect.TypeFor[build.TimelineRecordState]():       build.TimelineRecordStateValues,
+	reflect.TypeFor[taskagent.TaskResult]():            taskagent.TaskResultValues,
+	reflect.TypeFor[release.EnvironmentStatus]():       release.EnvironmentStatusValues,
+	reflect.TypeFor[release.ReleaseStatus]():           release.ReleaseStatusValues,
 	reflect.TypeFor[core.ProjectVisibility]():          core.ProjectVisibilityValues,
 }
 
@@ -186,6 +194,7 @@ func TestConformanceToTheDescription(t *testing.T) {
 	host, f, h := harness(t, 0, simulator.Faults{}, d.check)
 	sha := h.Push(t, "gaggle/a", map[string]string{"a": "a"})
 	host.With(simulator.Slug, func(r *simulator.Repo) {
+		r.Deploys = []simulator.Deploy{{Commit: sha, Environment: "production", State: "succeeded"}, {Commit: sha, Environment: "shop", State: "inProgress", Release: true}}
 		r.Checks = []simulator.Check{{Commit: sha, Name: "test", State: "rejected", Log: "FAIL\n"}, {Commit: sha, Name: "lint", State: "failure"}}
 	})
 	_, err := f.Checks(t.Context(), h.Repo, sha) // which asks for the ids first
@@ -202,6 +211,9 @@ func TestConformanceToTheDescription(t *testing.T) {
 	_, err3 := f.Reviews(t.Context(), h.Repo, p.Number, time.Now().Add(-time.Hour))
 	_, _, err4 := f.Check(t.Context())
 	err5 := f.Rerun(t.Context(), h.Repo, sha, checks[0])
+	if list, err := f.Deployments(t.Context(), h.Repo, sha); err != nil || len(list) != 2 {
+		t.Errorf("%+v, %v", list, err)
+	}
 	for _, err := range f.Discover(t.Context(), forge.Scope{Owner: "org"}) {
 		err5 = errors.Join(err5, err)
 	}

@@ -108,7 +108,7 @@ func (f *Forge) Check(ctx context.Context) (forge.Account, []forge.Ability, erro
 		identities,
 		rights,
 		{Name: "heads in lists", Detail: "Azure DevOps does not give them: git is asked"},
-		{Name: "deployments", Detail: "not supported"},
+		f.seesDeployments(ctx, list.Value[0].ID),
 	}, nil
 }
 

@@ -12,9 +12,10 @@ import (
 
 // site is an organisation of Services, or a collection of a server.
 type site struct {
-	url    *url.URL
-	people *url.URL // of the identities
-	org    string   // of Services; "" for a server
+	url      *url.URL
+	people   *url.URL // of the identities
+	releases *url.URL
+	org      string // of Services; "" for a server
 }
 
 const services, old = "dev.azure.com", ".visualstudio.com"
@@ -27,14 +28,16 @@ func parseSite(raw string) (site, error) {
 	}
 	host := strings.ToLower(u.Host)
 	path := strings.Trim(u.Path, "/")
-	s := site{url: u, people: u}
+	s := site{url: u, people: u, releases: u}
 	switch {
 	case host == services:
 		s.org = path
 		s.people = &url.URL{Scheme: u.Scheme, Host: "vssps." + services, Path: "/" + path}
+		s.releases = &url.URL{Scheme: u.Scheme, Host: "vsrm." + services, Path: "/" + path}
 	case strings.HasSuffix(host, old):
 		s.org = strings.TrimSuffix(host, old)
 		s.people = &url.URL{Scheme: u.Scheme, Host: s.org + ".vssps" + old}
+		s.releases = &url.URL{Scheme: u.Scheme, Host: s.org + ".vsrm" + old}
 		path = s.org
 	}
 	if path == "" || s.org != "" && strings.Contains(path, "/") {

@@ -70,6 +70,7 @@ func (a *azure) looks(s *server, on func(string, func(*call)), pull func(string,
 	})
 	s.handle("GET /org/{project}/_apis/policy/evaluations", a.evaluations)
 	s.handle("GET /org/{project}/_apis/build/builds", a.builds)
+	a.deployments(s)
 	build := func(pattern string, do func(*call, *Repo, *Check)) {
 		method, path, _ := strings.Cut(pattern, " ")
 		s.handle(method+" /org/{project}/_apis/build/builds/{build}"+path, func(c *call) {
@@ -126,6 +127,14 @@ func (a *azure) builds(c *call) {
 	}
 	out := []any{}
 	for _, r := range list {
+		if c.r.URL.Query().Get("repositoryId") == repoID(r) {
+			for _, commit := range r.built() {
+				out = append(out, map[string]any{"id": r.build(commit), "status": "completed", "sourceBranch": c.r.URL.Query().Get("branchName"), "sourceVersion": commit, "definition": map[string]any{"id": r.ID, "name": "deploy"}, "repository": map[string]any{"id": repoID(r), "type": "TfsGit"}})
+			}
+		}
+		if c.r.URL.Query().Get("repositoryId") != "" {
+			continue
+		}
 		for i, x := range r.Checks {
 			for _, p := range r.pulls {
 				if p.HeadSHA == x.Commit && !x.At.Before(since) && x.State != "pending" && x.State != "running" {

@@ -63,8 +63,12 @@ type Repo struct {
 	updated time.Time // when somebody was last seen to have pushed
 }
 
-// Deploy is a deployment of a commit.
-type Deploy struct{ Commit, Environment, State string }
+// Deploy is a deployment of a commit, in the vendor's words.
+type Deploy struct {
+	Commit, Environment, State string
+	Release                    bool // by a release, where the vendor has such beside pipelines
+	Attempt                    int
+}
 
 // Pull is a pull request.
 type Pull struct {
