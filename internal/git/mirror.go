@@ -16,9 +16,10 @@ import (
 )
 
 const (
-	headRef   = "refs/gaggle/head" // the one ref of a mirror; a fixed name, so that no branch name can clash with an older one
-	stateFile = "gaggle.json"      // what is known about the mirror; its time is when the remote was last asked
-	manyPacks = 40                 // packs after which a mirror is packed anew
+	headRef    = "refs/gaggle/head"        // the one ref of a mirror; a fixed name, so that no branch name can clash with an older one
+	remoteHead = "refs/gaggle/remote-head" // stands only while a mirror is made
+	stateFile  = "gaggle.json"             // what is known about the mirror; its time is when the remote was last asked
+	manyPacks  = 40                        // packs after which a mirror is packed anew
 )
 
 // mirror is the place of one repository in the store.
@@ -117,7 +118,8 @@ func writeState(dir string, st state) error {
 
 // Refresh makes the mirror of a repository, or brings it up to the newest commit of its default branch, and
 // returns that commit. A remote that was asked within maxAge is not asked again. When nothing is new, a remote on
-// this machine costs a few file reads and any other remote one question. A damaged mirror is made anew, once.
+// this machine costs a few file reads and any other remote one question. A mirror that is made is one fetch where the
+// repository names its default branch rightly. A damaged mirror is made anew, once.
 func (s *Store) Refresh(ctx context.Context, repo fleet.Repository, maxAge time.Duration) (Head, error) {
 	m, err := s.mirror(repo)
 	if err != nil {
@@ -126,6 +128,11 @@ func (s *Store) Refresh(ctx context.Context, repo fleet.Repository, maxAge time.
 	st, asked, ok := m.state()
 	if age := time.Since(asked); ok && age < maxAge && age > -clockSlack {
 		return st.head(), nil
+	}
+	if !ok && m.remote.Path == "" && ValidBranch(repo.DefaultBranch) {
+		if st, err = m.first(ctx, repo.DefaultBranch); !errors.Is(err, errGuess) {
+			return st.head(), m.explain(repo, err)
+		}
 	}
 	tip, err := s.tip(ctx, m.remote)
 	if err != nil {
@@ -192,6 +199,29 @@ func (m *mirror) update(ctx context.Context, tip Tip, damagedMade string) (state
 	return m.remake(ctx, tip)
 }
 
+// errGuess says that a remote's default branch was not the one that it was thought to be.
+var errGuess = errors.New("the default branch is another one")
+
+// first makes a mirror that is not there, of the branch that the forge has named as the default one. It fetches what HEAD
+// points at along with it: as long as both are one commit, nothing has to be asked beforehand. Otherwise, and where git
+// gives no better reason for having failed, it is errGuess.
+func (m *mirror) first(ctx context.Context, branch string) (state, error) {
+	ctx, unlock, err := m.lock(ctx)
+	if err != nil {
+		return state{}, err
+	}
+	defer unlock()
+	if st, _, ok := m.state(); ok {
+		return st, nil // somebody else was quicker
+	}
+	st, err := m.remake(ctx, Tip{Branch: branch, Ref: "refs/heads/" + branch})
+	var coded *fleet.Error
+	if _, _, known := signOf(err); err != nil && ctx.Err() == nil && !known && !errors.As(err, &coded) {
+		return state{}, errGuess
+	}
+	return st, err
+}
+
 // remake builds the mirror in a scratch folder and puts it in the place of what stands there.
 func (m *mirror) remake(ctx context.Context, tip Tip) (state, error) {
 	parent := filepath.Join(m.store.cfg.Dir, tempDir)
@@ -220,18 +250,28 @@ func (m *mirror) remake(ctx context.Context, tip Tip) (state, error) {
 	return st, nil
 }
 
-// fetch brings tip's branch into the git directory and records it. The caller holds the lock.
+// fetch brings tip's branch into the git directory and records it. A tip without a commit is a guess: it is errGuess when
+// HEAD is at another one. The caller holds the lock.
 func (m *mirror) fetch(ctx context.Context, dir string, tip Tip, made string) (state, error) {
 	sweepLocks(dir)
-	if err := m.fetchRef(ctx, dir, "+"+tip.Ref+":"+headRef); err != nil {
+	specs, revs := []string{"+" + tip.Ref + ":" + headRef}, []string{"rev-parse", headRef + "^{commit}", headRef + "^{tree}"}
+	if tip.Commit == "" {
+		specs, revs = append(specs, "+HEAD:"+remoteHead), append(revs, remoteHead+"^{commit}")
+		defer os.Remove(filepath.Join(dir, filepath.FromSlash(remoteHead)))
+	}
+	if err := m.fetchRef(ctx, dir, specs...); err != nil {
 		return state{}, err
 	}
 	// The branch may have moved since tip was read, so what counts is what arrived.
-	out, err := m.store.line(ctx, command{gitDir: dir, args: []string{"rev-parse", headRef + "^{commit}", headRef + "^{tree}"}})
+	out, err := m.store.line(ctx, command{gitDir: dir, args: revs})
 	if err != nil {
 		return state{}, errors.Join(errDamaged, err)
 	}
 	commit, tree, _ := strings.Cut(out, "\n")
+	tree, head, guessed := strings.Cut(tree, "\n")
+	if guessed && head != commit {
+		return state{}, errGuess
+	}
 	st := state{URL: m.remote.URL, Branch: tip.Branch, Commit: commit, Tree: tree, Made: made}
 	if !validOID(commit) || !validOID(tree) {
 		return state{}, errDamaged
@@ -243,11 +283,12 @@ func (m *mirror) fetch(ctx context.Context, dir string, tip Tip, made string) (s
 	return st, nil
 }
 
-// fetchRef fetches one refspec with the newest commit only: what lies before it is never read here, and a huge
+// fetchRef fetches refspecs with the newest commit only: what lies before it is never read here, and a huge
 // history would cost more than all other work together.
-func (m *mirror) fetchRef(ctx context.Context, dir, refspec string) error {
+func (m *mirror) fetchRef(ctx context.Context, dir string, refspecs ...string) error {
 	c := command{gitDir: dir, service: "upload-pack", args: []string{"-c", "fetch.unpackLimit=1", "-c", "core.fsync=none", "fetch", "--quiet", "--no-progress",
-		"--depth=1", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules", "--update-shallow", "--", m.remote.URL, refspec}}
+		"--depth=1", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules", "--update-shallow", "--", m.remote.URL}}
+	c.args = append(c.args, refspecs...)
 	return m.store.runRemote(ctx, m.remote, c)
 }
 

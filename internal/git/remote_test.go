@@ -68,6 +68,12 @@ func newHost(t *testing.T, root string, encrypted bool) *host {
 	return h
 }
 
+func (h *host) requests() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.seen)
+}
+
 func bareCopy(t *testing.T, src *source, root, name string) {
 	t.Helper()
 	src.git("clone", "--quiet", "--bare", src.dir, filepath.Join(root, name))
@@ -132,6 +138,57 @@ func TestCredentialsReachTheHostAndNothingElse(t *testing.T) {
 	}
 	if all := traces(); strings.Contains(all, secret) || !strings.Contains(all, "ls-remote") {
 		t.Fatal("the secret stands in arguments, environment or files")
+	}
+}
+
+// TestTheFirstLookIsOneFetch counts what a mirror costs its host when the forge has named the default branch, rightly or not.
+func TestTheFirstLookIsOneFetch(t *testing.T) {
+	root := t.TempDir()
+	src := newSource(t, map[string]string{"a.txt": "a\n"})
+	src.git("branch", "old")
+	src.git("branch", "same")
+	src.commit("second", map[string]string{"a.txt": "b\n"})
+	src.git("branch", "-f", "same")
+	bareCopy(t, src, root, "a.git")
+	modern := newSource(t, map[string]string{"a.txt": "a\n"}, "--object-format=sha256")
+	bareCopy(t, modern, root, "sha256.git")
+	bareCopy(t, newSource(t, nil), root, "empty.git")
+	bareCopy(t, src, root, "unborn.git")
+	runGit(t, filepath.Join(root, "unborn.git"), "symbolic-ref", "HEAD", "refs/heads/none")
+	h := newHost(t, root, false)
+	store, _ := spyStore(t, func(context.Context, string) (string, string, error) { return "bot", secret, nil })
+	// A fetch is a refusal, the greeting, the branches and the objects; a question beforehand is three more.
+	for _, c := range []struct {
+		repo, branch string
+		requests     int // 0: as many as it takes
+		commit       string
+		code         fleet.Code
+	}{
+		{"a", "main", 4, src.git("rev-parse", "main"), ""},
+		{"a", "", 7, src.git("rev-parse", "main"), ""},
+		{"a", "old", 0, src.git("rev-parse", "main"), ""},
+		{"a", "gone", 0, src.git("rev-parse", "main"), ""},
+		{"a", "-x", 7, src.git("rev-parse", "main"), ""},
+		{"unborn", "main", 0, src.git("rev-parse", "main"), ""},
+		{"sha256", "main", 0, modern.git("rev-parse", "main"), ""},
+		{"empty", "main", 0, "", fleet.CodeRepoEmpty},
+		{"none", "main", 2, "", fleet.CodeRepoGone},
+	} {
+		before := h.requests()
+		repo := fleet.Repository{Name: c.repo + " as " + c.branch, URL: h.URL + "/" + c.repo + ".git", DefaultBranch: c.branch}
+		head, err := store.Refresh(t.Context(), repo, 0)
+		if fleet.CodeOf(err) != c.code && err != nil || err == nil && (c.code != "" || head.Branch != "main" || head.Commit != c.commit || len(head.Tree) != len(c.commit)) {
+			t.Errorf("%s: %+v, %v", repo.Name, head, err)
+		}
+		if n := h.requests() - before; n != c.requests && c.requests > 0 {
+			t.Errorf("%s: %d requests, want %d", repo.Name, n, c.requests)
+		}
+		if c.code != "" {
+			continue
+		}
+		if refs, err := os.ReadDir(filepath.Join(store.Dir(), git.Escape(repo.Name)+".git", "refs", "gaggle")); err != nil || len(refs) != 1 {
+			t.Errorf("%s: the mirror's refs are %v, %v", repo.Name, refs, err)
+		}
 	}
 }
 

@@ -62,10 +62,14 @@ func (s *Store) credential(ctx context.Context, r Remote, c *command) error {
 		return err
 	}
 	c.secret = []byte("username=" + or(or(user, r.user), "gaggle") + "\npassword=" + secret + "\n")
-	// Scoped to the host, so that a redirect to another one is not answered. The words that git appends are a comment.
-	c.settings = append(c.settings, [2]string{"credential." + u.Scheme + "://" + u.Host + ".helper", "!cat <&3 #"})
+	// Scoped to the host, so that a redirect to another one is not answered.
+	c.settings = append(c.settings, [2]string{"credential." + u.Scheme + "://" + u.Host + ".helper", fromPipe})
 	return nil
 }
+
+// fromPipe answers git's question from the pipe, and does nothing when git wants the answer kept or forgotten. The shell does it
+// alone: each further process costs as much as the shell.
+const fromPipe = `!f() { test "$1" = get || return 0; while IFS= read -r line; do printf '%s\n' "$line"; done <&3; }; f`
 
 // runLocal starts the other half of git on a repository of this machine, hardened like this half. git refuses one
 // that belongs to another user, unless the person who runs Gaggle has told git to trust it: that word is looked up
