@@ -87,11 +87,8 @@ func (a *App) judgeCommand() *cobra.Command {
 
 func (a *App) doctorCommand() *cobra.Command {
 	return &cobra.Command{Use: "doctor", Short: "Say what this machine can do, and how to mend what it cannot", Args: args(0, 0), RunE: func(cmd *cobra.Command, _ []string) error {
-		forges, err := ops.ReadForges(a.Env, a.dataDir())
-		if err != nil {
-			return err
-		}
-		checks := ops.Doctor(cmd.Context(), ops.DoctorInput{Data: a.dataDir(), Database: a.databaseURL(), Models: ops.ModelsFromEnvironment(a.Env), Forges: forges})
+		forges, trouble := ops.ReadForges(a.Env, a.dataDir())
+		checks := ops.Doctor(cmd.Context(), ops.DoctorInput{Data: a.dataDir(), Database: a.databaseURL(), Models: ops.ModelsFromEnvironment(a.Env), Forges: forges, Trouble: trouble})
 		for _, c := range checks {
 			a.failed = a.failed || !c.OK && c.Required
 		}

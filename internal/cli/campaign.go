@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"sort"
 	"strings"
 
@@ -16,7 +18,7 @@ import (
 
 func (a *App) validateCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "validate FILE.yaml", Short: "Check a campaign file, a .gaggle.yaml, an owners.yaml or an identity.yaml: every problem with its line, its column and what to do", Args: args(1, 1), ValidArgsFunction: completeFile,
+		Use: "validate FILE.yaml", Short: "Check a campaign file, a .gaggle.yaml, an owners.yaml, an identity.yaml or a forges.yaml: every problem with its line, its column and what to do", Args: args(1, 1), ValidArgsFunction: completeFile,
 		RunE: func(_ *cobra.Command, list []string) error {
 			file := list[0]
 			valid := func(kind string, more map[string]any, what string) error {
@@ -36,6 +38,12 @@ func (a *App) validateCommand() *cobra.Command {
 					return err
 				}
 				return valid("Identity", map[string]any{"name": id.Name, "email": id.Email, "sign": id.Format}, "the identity is valid; gaggle doctor tries its key")
+			case "Forges":
+				forges, err := ops.ReadForgesFile(file)
+				if err != nil {
+					return err
+				}
+				return valid("Forges", map[string]any{"forges": append([]string{}, slices.Sorted(maps.Keys(forges))...)}, "the forges are valid, "+fmt.Sprint(len(forges))+" of them; gaggle doctor asks each")
 			case "Owners":
 				owners, err := ops.ReadOwners(file)
 				if err != nil {
@@ -53,20 +61,28 @@ func (a *App) validateCommand() *cobra.Command {
 }
 
 func (a *App) schemaCommand() *cobra.Command {
-	var repository, owners, identity bool
+	var repository, owners, identity, forges bool
 	cmd := &cobra.Command{
 		Use: "schema", Short: "Print the JSON Schema of campaign files, for editors", Args: args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			asked := 0
+			for _, yes := range []bool{repository, owners, identity, forges} {
+				if yes {
+					asked++
+				}
+			}
 			schema := spec.Schema()
 			switch {
-			case repository && owners, repository && identity, owners && identity:
-				return usage(cmd, "--repository, --owners and --identity say two things")
+			case asked > 1:
+				return usage(cmd, "--repository, --owners, --identity and --forges say two things")
 			case repository:
 				schema = spec.RepositorySchema()
 			case owners:
 				schema = spec.OwnersSchema()
 			case identity:
 				schema = spec.IdentitySchema()
+			case forges:
+				schema = spec.ForgesSchema()
 			}
 			_, err := a.text.Write(schema)
 			return err
@@ -75,6 +91,7 @@ func (a *App) schemaCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&repository, "repository", false, "of a repository's "+spec.RepoFile+" instead")
 	cmd.Flags().BoolVar(&owners, "owners", false, "of the data folder's "+spec.OwnersFile+" instead")
 	cmd.Flags().BoolVar(&identity, "identity", false, "of the data folder's "+spec.IdentityFile+" instead")
+	cmd.Flags().BoolVar(&forges, "forges", false, "of the data folder's "+spec.ForgesFile+" instead")
 	return cmd
 }
 

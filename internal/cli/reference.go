@@ -57,6 +57,8 @@ The view of `+"`run`"+` and `+"`status --watch`"+` is for terminals; with `+"`TE
 	writeKeys(w, spec.OwnersKeys())
 	fmt.Fprint(w, "\n## "+spec.IdentityFile+" in the data folder\n")
 	writeKeys(w, spec.IdentityKeys())
+	fmt.Fprint(w, "\n## "+spec.ForgesFile+" in the data folder\n")
+	writeKeys(w, spec.ForgesKeys())
 }
 
 func writeCommands(w io.Writer, parent *cobra.Command) {

@@ -16,6 +16,7 @@ type DoctorInput struct {
 	Database string // as in Config
 	Models   Models
 	Forges   Forges
+	Trouble  error // why Forges could not be read
 }
 
 // Examined is one thing that the doctor looked at.
@@ -54,7 +55,7 @@ func Doctor(ctx context.Context, in DoctorInput) []Examined {
 	} else {
 		models.Detail, models.Mend = "no key and no endpoint: script campaigns work, agents and the judge do not", "set ANTHROPIC_API_KEY or OPENAI_API_KEY, or OPENAI_BASE_URL for a local endpoint"
 	}
-	return append(append(all, claude, models), examineForges(ctx, in.Forges)...)
+	return append(append(all, claude, models), examineForges(ctx, in)...)
 }
 
 func examineGit(ctx context.Context) Examined {

@@ -16,7 +16,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/goccy/go-yaml"
 	"github.com/zalando/go-keyring"
 
 	"gaggle/internal/fleet"
@@ -27,25 +26,14 @@ import (
 	"gaggle/internal/forge/github"
 	"gaggle/internal/forge/gitlab"
 	"gaggle/internal/forge/transport"
+	"gaggle/internal/spec"
 )
 
-// ForgeConfig is one code host, as forges.yaml has it.
+// ForgeConfig is one code host, with what reads its credential.
 type ForgeConfig struct {
-	Kind      string   `yaml:"kind"`      // github, gitlab, gitea, bitbucket, bitbucket-dc, azure
-	URL       string   `yaml:"url"`       // of the site, for azure with the organisation or collection; github, gitlab and bitbucket default to the public one
-	TokenEnv  string   `yaml:"tokenEnv"`  // environment variable that holds the token
-	TokenFile string   `yaml:"tokenFile"` // file that holds it, for its owner's eyes only; relative to the data folder
-	Keyring   string   `yaml:"keyring"`   // account in the operating system's keyring, of the service gaggle
-	App       ForgeApp `yaml:"app"`       // github: an App instead of a token
+	spec.Forge
 
 	credential forge.Credential
-}
-
-// ForgeApp is an installation of a GitHub App.
-type ForgeApp struct {
-	ID           int64  `yaml:"id"`
-	Installation int64  `yaml:"installation"`
-	KeyFile      string `yaml:"keyFile"`
 }
 
 // Forges are the code hosts by name.
@@ -56,19 +44,19 @@ type Forges map[string]ForgeConfig
 // BITBUCKET_URL) and azure. The file wins.
 func ReadForges(env func(string) string, data string) (Forges, error) {
 	all := Forges{}
-	file := filepath.Join(data, "forges.yaml")
+	file := filepath.Join(data, spec.ForgesFile)
 	text, err := os.ReadFile(file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) { // Open says what is wrong with the folder
 		return nil, fleet.Errorf(fleet.CodeInvalid, "%w", err)
 	}
 	if err == nil {
-		var in struct {
-			Forges Forges `yaml:"forges"`
+		named, err := spec.ParseForges(file, text)
+		if err != nil {
+			return nil, err
 		}
-		if err := yaml.UnmarshalWithOptions(text, &in, yaml.Strict()); err != nil {
-			return nil, &fleet.Error{Code: fleet.CodeInvalid, File: file, Message: "the forges cannot be read", Err: errors.New(yaml.FormatError(err, false, false))}
+		for name, c := range named {
+			all[name] = ForgeConfig{Forge: c}
 		}
-		maps.Copy(all, in.Forges)
 	}
 	for kind, prefix := range map[string]string{"github": "GITHUB", "gitlab": "GITLAB", "gitea": "GITEA", "bitbucket": "BITBUCKET", "azure": "AZURE_DEVOPS"} {
 		at := env(prefix + "_URL")
@@ -76,16 +64,10 @@ func ReadForges(env func(string) string, data string) (Forges, error) {
 			kind = "bitbucket-dc"
 		}
 		if _, named := all[kind]; !named && env(prefix+"_TOKEN") != "" && (at != "" || kind != "gitea" && kind != "azure") {
-			all[kind] = ForgeConfig{Kind: kind, URL: at, TokenEnv: prefix + "_TOKEN"}
+			all[kind] = ForgeConfig{Forge: spec.Forge{Kind: kind, URL: at, TokenEnv: prefix + "_TOKEN"}}
 		}
 	}
 	for name, c := range all {
-		invalid := func(message, hint string) error {
-			return &fleet.Error{Code: fleet.CodeInvalid, File: file, Message: "forge " + strconv.Quote(name) + " " + message, Hint: hint}
-		}
-		if name == "local" || name == "" || strings.ContainsAny(name, ":/ ") {
-			return nil, invalid("has a name that cannot be used", "a word such as github; the built-in forge is called local")
-		}
 		c.URL = cmp.Or(c.URL, map[string]string{"github": "https://github.com", "gitlab": "https://gitlab.com", "bitbucket": "https://bitbucket.org"}[c.Kind])
 		c.URL = strings.TrimRight(c.URL, "/")
 		under := func(path string) string {
@@ -95,20 +77,17 @@ func ReadForges(env func(string) string, data string) (Forges, error) {
 			return filepath.Join(data, path)
 		}
 		switch {
-		case !slices.Contains([]string{"github", "gitlab", "gitea", "bitbucket", "bitbucket-dc", "azure"}, c.Kind):
-			return nil, invalid("is of no known kind", "kind: github, gitlab, gitea (also for Forgejo), bitbucket (Cloud), bitbucket-dc (Data Center) or azure")
 		case c.Kind == "azure" && azure.Hosts(c.URL) == nil:
-			return nil, invalid("has no url of an organisation or a collection", "url: https://dev.azure.com/ORGANISATION, or https://tfs.example.com/tfs/COLLECTION")
-		case c.URL == "":
-			return nil, invalid("has no url", "url: https://git.example.com")
-		case strings.Trim(c.Keyring, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != "" || strings.HasPrefix(c.Keyring, "-"):
-			return nil, invalid("names an account of the keyring that cannot be used", "letters, digits, dots, dashes")
-		case c.App.ID != 0 && c.Kind != "github":
-			return nil, invalid("has no Apps", "only GitHub has them: use tokenEnv, tokenFile or keyring")
+			wrong := &fleet.Error{Code: fleet.CodeInvalid, Message: "forge " + strconv.Quote(name) + " has no url of an organisation or a collection",
+				Hint: "url: https://dev.azure.com/ORGANISATION, or https://tfs.example.com/tfs/COLLECTION"}
+			if c.Line > 0 {
+				wrong.File, wrong.Line, wrong.Column = file, c.Line, c.Column
+			}
+			return nil, wrong
 		case c.App.ID != 0:
 			key, err := forge.ReadPrivate(under(c.App.KeyFile))
 			if err == nil {
-				c.credential, err = github.App(github.AppConfig{URL: c.URL, ID: c.App.ID, InstallationID: c.App.Installation, Key: key})
+				c.credential, err = github.App(github.AppConfig{URL: c.URL, ID: int64(c.App.ID), InstallationID: int64(c.App.Installation), Key: key})
 			}
 			if err != nil {
 				broken := err // said when the forge is used: others work
@@ -120,8 +99,6 @@ func ReadForges(env func(string) string, data string) (Forges, error) {
 			c.credential = forge.FromKeyring(c.Keyring, keyring.Get, time.Now)
 		case c.TokenEnv != "":
 			c.credential = forge.FromEnvironment(env, c.TokenEnv)
-		default:
-			return nil, invalid("names no credential", "tokenEnv: NAME, tokenFile: PATH, keyring: ACCOUNT, or app: for a GitHub App")
 		}
 		all[name] = c
 	}
@@ -284,10 +261,15 @@ func (o *Ops) heads(ctx context.Context, sources []string) map[string]fleet.Repo
 }
 
 // examineForges says who each credential belongs to, and what can and cannot be done with it.
-func examineForges(ctx context.Context, forges Forges) []Examined {
+func examineForges(ctx context.Context, in DoctorInput) []Examined {
 	all := []Examined{{Name: "forge local", OK: true, Detail: "built in: pull requests are files in the data folder"}}
-	for _, name := range slices.Sorted(maps.Keys(forges)) {
-		c := forges[name]
+	if in.Trouble != nil {
+		e := Examined{Name: "forges", Required: true} // nothing runs
+		e.Detail, e.Mend = firstProblem(in.Trouble, filepath.Join(in.Data, spec.ForgesFile))
+		return append(all, e)
+	}
+	for _, name := range slices.Sorted(maps.Keys(in.Forges)) {
+		c := in.Forges[name]
 		e := Examined{Name: "forge " + name, Detail: c.Kind + " at " + c.URL}
 		all = append(all, e)
 		last := &all[len(all)-1]

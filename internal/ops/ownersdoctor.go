@@ -26,14 +26,8 @@ func examineOwners(ctx context.Context, in DoctorInput) Examined {
 	}
 	owners, err := ReadOwners(file.path)
 	if err != nil {
-		e.Required, e.Detail, e.Mend = true, firstLine(err), fleet.HintOf(err) // nothing runs
-		var many *spec.Errors
-		if errors.As(err, &many) {
-			e.Mend = many.List[0].Hint
-			if more := len(many.List) + many.More - 1; more > 0 {
-				e.Mend = fmt.Sprintf("%s (gaggle validate %s shows %d more)", e.Mend, file.path, more)
-			}
-		}
+		e.Required = true // nothing runs
+		e.Detail, e.Mend = firstProblem(err, file.path)
 		return e
 	}
 	e.OK, e.Detail = true, file.path+" is sound"
@@ -113,4 +107,17 @@ func knownOwners(ctx context.Context, in DoctorInput) ([]string, error) {
 	}
 	slices.Sort(known)
 	return slices.Compact(known), nil
+}
+
+// firstProblem says what is wrong with a file, and how to mend it.
+func firstProblem(err error, file string) (detail, mend string) {
+	mend = fleet.HintOf(err)
+	var many *spec.Errors
+	if errors.As(err, &many) {
+		mend = many.List[0].Hint
+		if more := len(many.List) + many.More - 1; more > 0 {
+			mend = fmt.Sprintf("%s (gaggle validate %s shows %d more)", mend, file, more)
+		}
+	}
+	return firstLine(err), mend
 }

@@ -23,6 +23,16 @@ func OwnersKeys() []Key { return keysOf(ownersFields(&Owners{}, &header{})) }
 // IdentityKeys lists the keys of an identity.yaml.
 func IdentityKeys() []Key { return keysOf(identityFields(&Identity{}, &header{})) }
 
+// ForgesKeys lists the keys of a forges.yaml, and then those of one forge.
+func ForgesKeys() []Key {
+	keys := keysOf(forgesFields(new(map[string]Forge), &header{}))
+	for _, k := range keysOf(forgeFields(&Forge{})) {
+		k.Path = "forges.NAME." + k.Path
+		keys = append(keys, k)
+	}
+	return keys
+}
+
 func keysOf(fields []field) []Key {
 	keys := make([]Key, len(fields))
 	for i, f := range fields {

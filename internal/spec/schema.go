@@ -30,6 +30,11 @@ func IdentitySchema() []byte {
 	return schemaOf(grow(identityFields(&Identity{}, &header{})), "Gaggle identity", "Who commits are by, and how they are signed.")
 }
 
+// ForgesSchema returns the JSON Schema (draft 2020-12) of a forges.yaml.
+func ForgesSchema() []byte {
+	return schemaOf(grow(forgesFields(new(map[string]Forge), &header{})), "Gaggle forges", "Code hosts, and where the credentials for them are kept.")
+}
+
 func schemaOf(root *branch, title, doc string) []byte {
 	s := root.schema()
 	s["$schema"] = "https://json-schema.org/draft/2020-12/schema"

@@ -51,6 +51,7 @@ func TestSchemaGolden(t *testing.T) {
 	golden(t, "testdata/repository.schema.json", string(RepositorySchema()))
 	golden(t, "testdata/owners.schema.json", string(OwnersSchema()))
 	golden(t, "testdata/identity.schema.json", string(IdentitySchema()))
+	golden(t, "testdata/forges.schema.json", string(ForgesSchema()))
 }
 
 func TestSchemaAgreesWithTheParser(t *testing.T) {
