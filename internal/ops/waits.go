@@ -31,11 +31,14 @@ func (o *Ops) waits(ctx context.Context, campaigns []CampaignStatus) error {
 func (o *Ops) waitOf(ctx context.Context, e *engine.Engine, s *CampaignStatus, working bool) (string, error) {
 	begun := s.States[fleet.Queued] + s.States[fleet.Changing] + s.States[fleet.Revising]
 	if s.State == fleet.CampaignActive && begun > 0 && !working {
-		return fmt.Sprintf("a run was stopped with %d under way (gaggle run %s goes on)", begun, s.Name), nil
+		return fmt.Sprintf("no run is at work on what is begun, %d in all (gaggle run %s)", begun, s.Name), nil
 	}
 	wait, err := e.Waits(ctx, s.Name)
 	if err != nil {
 		return "", err
+	}
+	if s.State == fleet.CampaignPaused && strings.HasPrefix(s.Message, "paused") {
+		return s.Message, nil // by whom
 	}
 	if wait.Message == "" {
 		return o.nextPlan(ctx, s.Campaign)

@@ -55,7 +55,7 @@ func TestStatusSaysWhatIsWaitedFor(t *testing.T) {
 	if _, err := f.ops.Pause(t.Context(), ops.SelectInput{Campaign: "open"}); err != nil {
 		t.Fatal(err)
 	}
-	waits("open", "paused: …")
+	waits("open", "paused by test")
 
 	stopped, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -75,7 +75,7 @@ func TestStatusSaysWhatIsWaitedFor(t *testing.T) {
 	}); err == nil {
 		t.Fatal("the run was not stopped")
 	}
-	waits("stopped", "a run was stopped with 3 under way (gaggle run stopped goes on)")
+	waits("stopped", "no run is at work on what is begun, 3 in all (gaggle run stopped)")
 
 	f.ahead.Add(int64(5 * time.Hour))
 	f.open()
