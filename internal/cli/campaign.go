@@ -146,6 +146,9 @@ func printPlan(w io.Writer, p *ops.Plan, all bool, why []string) {
 		fmt.Fprintf(w, " in %d waves of %s", len(p.Waves), join(p.Waves, p.WaveNames))
 	}
 	fmt.Fprintln(w)
+	if p.Estimate != nil {
+		fmt.Fprintf(w, "run now: %s\n", clip(p.Estimate.Text, 500))
+	}
 	for _, o := range p.Owners {
 		name := clip(short(o.Owner), longest)
 		if name == "" {

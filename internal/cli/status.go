@@ -22,7 +22,7 @@ func (a *App) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "status [CAMPAIGN]", Short: "Say where campaigns stand", Args: args(0, 1), ValidArgsFunction: a.completeCampaign,
 		RunE: func(cmd *cobra.Command, list []string) error {
-			in := ops.StatusInput{Waits: true}
+			in := ops.StatusInput{Waits: true, Estimate: true}
 			if len(list) == 1 {
 				in.Campaign = list[0]
 			}
@@ -70,6 +70,7 @@ func (a *App) statusCommand() *cobra.Command {
 // watch shows the status until ctx ends: over and over on a terminal; elsewhere, and as lines of JSON, when it is another one.
 func (a *App) watch(ctx context.Context, o *ops.Ops, in ops.StatusInput) error {
 	live := !a.json && a.steerable()
+	in.Estimate = live // it changes with each look
 	var last []byte
 	for {
 		s, err := o.Status(ctx, in)
@@ -206,6 +207,9 @@ func printStatus(w io.Writer, s *ops.Status, all bool) {
 		fmt.Fprintf(w, "  %s\n", states(c.States))
 		if c.Waits != "" && c.State != fleet.CampaignPaused { // of which Message says why
 			fmt.Fprintf(w, "  %s\n", clip(c.Waits, 300))
+		}
+		if c.Estimate != nil {
+			fmt.Fprintf(w, "  %s\n", clip(c.Estimate.Text, 500))
 		}
 		printHeld(w, c.Held)
 		if len(c.ByWave) > 1 {

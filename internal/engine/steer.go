@@ -166,6 +166,12 @@ func (e *Engine) standing(ctx context.Context, name string) (row store.Campaign,
 	return row, c, counts, s, e.outside(ctx, row, &s)
 }
 
+// Standing is how a campaign stands, as rollout sees it.
+func (e *Engine) Standing(ctx context.Context, name string) (rollout.Snapshot, error) {
+	_, _, _, s, err := e.standing(ctx, name)
+	return s, err
+}
+
 // Waits says what a campaign waits for as it stands, and moves nothing; the message is empty when it is for nothing.
 func (e *Engine) Waits(ctx context.Context, name string) (Pause, error) {
 	row, c, _, s, err := e.standing(ctx, name)

@@ -95,8 +95,12 @@ type Plan struct {
 	// Explanations say in words why the components of PlanInput.Why are in or out.
 	Explanations []string `json:"explanations,omitempty"`
 
+	// Estimate says when it would be done if it was run now; nil when nothing is left of it.
+	Estimate *Estimate `json:"estimate,omitempty"`
+
 	spec    *spec.Campaign
 	partial bool
+	repos   map[string]store.StoredRepository
 }
 
 // Plan finds the components that a campaign concerns, by the inventory and the mirrors. Nothing is changed.
@@ -108,7 +112,11 @@ func (o *Ops) Plan(ctx context.Context, in PlanInput) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return o.planSpec(ctx, c, in)
+	p, err := o.planSpec(ctx, c, in)
+	if err == nil {
+		p.Estimate, err = o.estimatePlan(ctx, p)
+	}
+	return p, err
 }
 
 // choice is one component on its way through the selection.
@@ -159,6 +167,7 @@ func (o *Ops) planSpec(ctx context.Context, c *spec.Campaign, in PlanInput) (*Pl
 	if err != nil {
 		return nil, err
 	}
+	p.repos = byName
 	if p.Owners, err = o.dueOwners(ctx, p.Targets); err != nil {
 		return nil, err
 	}

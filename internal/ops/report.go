@@ -56,6 +56,15 @@ func (o *Ops) Report(ctx context.Context, in ReportInput) (*report.Report, error
 		}
 		all.Campaign.Why = waits.Message
 	}
+	s, err := engine.New(engine.Config{Store: o.store}).Standing(ctx, row.Name)
+	if err != nil {
+		return nil, err
+	}
+	if e, err := o.estimateCampaign(ctx, row, s); err != nil {
+		return nil, err
+	} else if e != nil {
+		all.Estimate = &report.Estimate{Done: e.Done, AtLeast: e.AtLeast, Bound: string(e.Bound), Why: e.Why, Attempts: e.Attempts, Pulls: e.Pulls}
+	}
 	if proof, asked, err := engine.New(engine.Config{Store: o.store}).Evidence(ctx, row.Name, max(row.OpenWaves-1, 0)); err != nil {
 		return nil, err
 	} else if asked {

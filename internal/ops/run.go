@@ -134,11 +134,13 @@ type CampaignStatus struct {
 	Targets int                 `json:"targets"`
 	States  map[fleet.State]int `json:"states"`
 	Waits   string              `json:"waits,omitempty"` // what it waits for, when that was asked for; "" when for nothing
-	ByWave  []WaveStatus        `json:"byWave"`
-	Held    []store.HeldBack    `json:"held"`  // ready targets that wait for their owners' time, the most frequent reasons first
-	Spent   fleet.Money         `json:"spent"` // micro-dollars
-	Calls   int64               `json:"calls"` // to models
-	Tokens  int64               `json:"tokens"`
+	// Estimate says when its own work will be done, when that was asked for; nil when nothing is left of that.
+	Estimate *Estimate        `json:"estimate,omitempty"`
+	ByWave   []WaveStatus     `json:"byWave"`
+	Held     []store.HeldBack `json:"held"`  // ready targets that wait for their owners' time, the most frequent reasons first
+	Spent    fleet.Money      `json:"spent"` // micro-dollars
+	Calls    int64            `json:"calls"` // to models
+	Tokens   int64            `json:"tokens"`
 }
 
 // WaveStatus is where one wave stands.
@@ -152,7 +154,8 @@ type WaveStatus struct {
 // StatusInput asks for one campaign, or for all.
 type StatusInput struct {
 	Campaign string `json:"campaign,omitempty"`
-	Waits    bool   `json:"waits,omitempty"` // say what each waits for
+	Waits    bool   `json:"waits,omitempty"`    // say what each waits for
+	Estimate bool   `json:"estimate,omitempty"` // and, of one campaign, when its own work will be done
 }
 
 // Status counts targets by campaign, wave and state.
@@ -208,6 +211,15 @@ func (o *Ops) Status(ctx context.Context, in StatusInput) (*Status, error) {
 		}
 		cs.Spent, cs.Calls, cs.Tokens = spent.Cost, spent.Calls, spent.Tokens
 		out.Campaigns = append(out.Campaigns, cs)
+	}
+	if in.Estimate && len(out.Campaigns) == 1 {
+		s, err := engine.New(engine.Config{Store: o.store}).Standing(ctx, rows[0].Name)
+		if err != nil {
+			return nil, err
+		}
+		if out.Campaigns[0].Estimate, err = o.estimateCampaign(ctx, rows[0], s); err != nil {
+			return nil, err
+		}
 	}
 	if in.Waits {
 		if err := o.waits(ctx, out.Campaigns); err != nil {

@@ -49,7 +49,7 @@ func Build(in Input) Report {
 		in.MinutesPerChange = DefaultMinutes
 	}
 	b := newBuilder(in)
-	r := Report{Campaign: in.Campaign, At: in.Now, Evidence: in.Evidence, Burndown: b.burndown()}
+	r := Report{Campaign: in.Campaign, At: in.Now, Estimate: in.Estimate, Evidence: in.Evidence, Burndown: b.burndown()}
 	b.effort(&r)
 	b.tallies(&r)
 	b.waiting(&r)

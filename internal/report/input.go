@@ -15,6 +15,7 @@ type Input struct {
 	Attempts []fleet.Attempt
 	Pulls    []PullFacts // one a target at most
 	Now      time.Time   // times are shown in its zone
+	Estimate *Estimate   // when the campaign's own work will be done; nil when nothing is left of it
 	Evidence *Evidence   // for merging in the newest wave that is open; nil where the campaign merges nothing by itself
 	// MinutesPerChange is how long a person is assumed to need for one of the changes. Defaults to DefaultMinutes.
 	MinutesPerChange float64

@@ -120,7 +120,7 @@ func (m *markdown) table(title string, columns []string, rows int, row func(i in
 func (m *markdown) figures(r Report) {
 	facts := figures(r)
 	m.table("In numbers", []string{"what", "-figure", "of"}, len(facts), func(i int) []string {
-		return []string{facts[i].name, strings.ReplaceAll(facts[i].value, "$", `\$`), facts[i].note}
+		return []string{facts[i].name, strings.ReplaceAll(facts[i].value, "$", `\$`), facts[i].markdown()}
 	})
 }
 
@@ -154,15 +154,39 @@ func tallyCells(t Tally) []string {
 }
 
 // figure is one number that people ask for.
-type figure struct{ name, value, note string }
+type figure struct {
+	name, value, note string
+	foreign           bool // the note holds words that are not ours
+}
+
+func (f figure) markdown() string {
+	if f.foreign {
+		return mdText(f.note)
+	}
+	return f.note
+}
 
 // figures are the report's single numbers, those that are known.
 func figures(r Report) []figure {
 	var list []figure
 	add := func(when bool, name, value, note string) {
 		if when {
-			list = append(list, figure{name, value, note})
+			list = append(list, figure{name: name, value: value, note: note})
 		}
+	}
+	if e := r.Estimate; e != nil {
+		name, left := "pull requests open by about", plural(e.Pulls, "pull request")+" left to open"
+		if e.Pulls == 0 {
+			name, left = "attempts ended by about", plural(e.Attempts, "attempt")+" left"
+		}
+		if len(e.AtLeast) > 0 {
+			name = strings.TrimSuffix(name, " by about") + " at the earliest"
+			left += "; waits for " + strings.Join(e.AtLeast, ", ")
+		}
+		if e.Why != "" {
+			left += "; " + e.Why
+		}
+		list = append(list, figure{name, moment(e.Done, r.At.Location()), clip(line(left), 300), true})
 	}
 	add(true, "cost", r.Money.Total.String(), plural(r.Effort.Calls, "call")+" to models")
 	add(r.Total.Merged > 0 && r.Money.Total > 0, "cost of a merged change", r.Money.PerMerged.String(), "everything spent, over the merged ones")

@@ -23,6 +23,7 @@ type Report struct {
 	Effort   Effort    `json:"effort"`
 	ToMerge  Spread    `json:"timeToMerge"`
 	Rates    Rates     `json:"rates"`
+	Estimate *Estimate `json:"estimate,omitempty"` // nil when nothing is left of the campaign's own work
 	Evidence *Evidence `json:"evidence,omitempty"` // nil where the campaign merges nothing by itself
 	Saved    Saved     `json:"saved"`
 	Rows     []Row     `json:"-"` // one a target, in the order of waves and components
@@ -187,6 +188,16 @@ type Rates struct {
 	Reverted  Ratio `json:"reverted"`  // of the merged
 	Vetoed    Ratio `json:"vetoed"`    // attempts that the judge objected to at least once, of those it looked at
 	Corrected Ratio `json:"corrected"` // of the vetoed, those that it passed in the end
+}
+
+// Estimate is when the campaign's own work will be done: attempts ended and, unless in a dry run, pull requests open.
+type Estimate struct {
+	Done     time.Time `json:"done"`
+	AtLeast  []string  `json:"atLeast"` // what it waits for besides; then Done is the earliest time
+	Bound    string    `json:"bound"`   // what takes most of the time: attempts, forge, soak, people
+	Why      string    `json:"why,omitempty"`
+	Attempts int       `json:"attempts"` // to be made
+	Pulls    int       `json:"pulls"`    // pull requests to be opened
 }
 
 // Evidence is what the earlier waves say for merging without a person.

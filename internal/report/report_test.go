@@ -28,6 +28,7 @@ func small() Input {
 			Why: "the gate of wave 1 cannot be reached any more", OpenWaves: 2, CreatedAt: at(0)},
 		Waves:    []string{"", "canary & co"},
 		Now:      noon,
+		Estimate: &Estimate{Done: noon.Add(80 * time.Minute), AtLeast: []string{"CI"}, Bound: "forge", Why: "at the pace of git.example.com|<x>: 250 pull requests an hour allowed, 20 left this hour", Attempts: 1, Pulls: 3},
 		Evidence: &Evidence{Unchanged: 1, Decided: 3, Lower: 0.016952, Threshold: 0.9, Says: "1 of 3 merged unchanged; lower 95% bound 0.016, threshold 0.9"},
 	}
 	in.Targets = make([]fleet.Target, 0, 16) // target returns pointers into it

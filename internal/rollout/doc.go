@@ -10,7 +10,8 @@
 // budget; a person then retries, cancels or loosens, and resumes.
 //
 // Since when a gate holds is kept in the snapshot (MarkReached, UnmarkReached), so that a soak is a matter of the time
-// given. Due does for schedules what Decide does for waves.
+// given. Due does for schedules what Decide does for waves. Predict says when a campaign's own work will be done, by the pace so far and
+// the quotas of the forges.
 //
 // Two promises are held by property tests: a wave never opens before the gates of all waves before it, and an active
 // campaign is never stuck: there is an action, or a target that can still move, or an answer or a time to wait for, or

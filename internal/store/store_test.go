@@ -47,6 +47,7 @@ func exercise(t *testing.T, open func(*testing.T) *store.Store) {
 		"places are few":              testSlots,
 		"a history is read in brief":  testHistory,
 		"budgets are amended":         testForgeBudgets,
+		"what is left is counted":     testEstimates,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

@@ -37,14 +37,15 @@ type ledger struct {
 
 // pool is one budget of calls, as the host told it.
 type pool struct {
-	Low     int       `json:"low"` // calls left, by the lowest number told in this window
-	Limit   int       `json:"limit,omitempty"`
-	Reset   time.Time `json:"reset,omitzero"` // when the window ends; zero as long as nothing is known
-	Refills bool      `json:"refills,omitempty"`
-	Started time.Time `json:"started,omitzero"` // when the latest call was sent whose answer is counted in Low
-	Silent  time.Time `json:"silent,omitzero"`  // until then the host is taken to tell no numbers
-	Scout   time.Time `json:"scout,omitzero"`   // when a call was last sent to find out
-	By      string    `json:"by,omitempty"`     // by whom
+	Low     int           `json:"low"` // calls left, by the lowest number told in this window
+	Limit   int           `json:"limit,omitempty"`
+	Reset   time.Time     `json:"reset,omitzero"`   // when the window ends; zero as long as nothing is known
+	Window  time.Duration `json:"window,omitempty"` // how long windows seem to be
+	Refills bool          `json:"refills,omitempty"`
+	Started time.Time     `json:"started,omitzero"` // when the latest call was sent whose answer is counted in Low
+	Silent  time.Time     `json:"silent,omitzero"`  // until then the host is taken to tell no numbers
+	Scout   time.Time     `json:"scout,omitzero"`   // when a call was last sent to find out
+	By      string        `json:"by,omitempty"`     // by whom
 }
 
 // mark is so many things made at a time.
@@ -149,6 +150,9 @@ func (p *pool) learn(t told, now time.Time) {
 		return
 	default:
 		p.Low, p.Reset = t.low, t.reset
+	}
+	if p.Window = max(p.Window, time.Minute); t.reset.Sub(now) > time.Minute+jitter {
+		p.Window = max(p.Window, time.Hour)
 	}
 	if t.reset.After(p.Reset) {
 		p.Reset = t.reset
