@@ -102,7 +102,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-func newFleet(t testing.TB, makeDriver func(testing.TB, *fleetOf) func(string) string, n int) *fleetOf {
+func newFleet(t testing.TB, makeDriver func(testing.TB, *fleetOf) func(string) string, n int, owners ...string) *fleetOf {
 	t.Helper()
 	host, h := simulator.Harness(t, 0, simulator.Faults{})
 	host.Pages(100)
@@ -111,7 +111,11 @@ func newFleet(t testing.TB, makeDriver func(testing.TB, *fleetOf) func(string) s
 	host.With(simulator.Slug, func(r *simulator.Repo) { path = r.Path })
 	address := makeDriver(t, f)
 	for i := range n {
-		slug := fmt.Sprintf("fleet/r%04d", i)
+		owner := "fleet"
+		if len(owners) > 0 {
+			owner = owners[i%len(owners)]
+		}
+		slug := fmt.Sprintf("%s/r%04d", owner, i)
 		host.Add(simulator.Repo{Slug: slug, Path: path})
 		f.repos = append(f.repos, fleet.Repository{Name: slug, URL: address(slug), DefaultBranch: "main"})
 	}

@@ -17,11 +17,9 @@ import (
 )
 
 const (
-	atOnce    = 16              // reads of a pass that are under way at once
-	fluxMost  = 50              // pull requests in flux whose checks a pass reads
-	talkPart  = 25              // of those at rest, a pass reads the comments of one in so many
-	checkPart = 75              // and the checks of one in so many, with whether it still can be merged
-	youth     = 5 * time.Minute // how long a head without any check may still get its first
+	atOnce   = 16              // reads of a pass that are under way at once
+	fluxMost = 50              // pull requests in flux whose checks a pass reads
+	youth    = 5 * time.Minute // how long a head without any check may still get its first
 )
 
 // memory is what the driver has seen of an open pull request beyond what lists tell.
@@ -77,7 +75,7 @@ const (
 // has one, another for the builds that ended there, and one for each of those followed that is not open any more. Lists tell
 // the head, the votes and conflicts of a pull request, and neither its checks nor its comments. Those are read of each that
 // has another head or other votes, or that a build ended for; the checks, of those that have some under way; and of the rest,
-// the comments of one in 25 and the checks of one in 75. Every open one is given, its body cut at 400 characters; its time is
+// the comments of one in 25 and the checks of one in 75, or of fewer where there are many projects. Every open one is given, its body cut at 400 characters; its time is
 // that of the last comment or vote that was seen.
 func (f *Forge) Follow(ctx context.Context, among []forge.PullRef, since time.Time) iter.Seq2[forge.Pull, error] {
 	return func(yield func(forge.Pull, error) bool) {
@@ -258,7 +256,10 @@ func (f *Forge) due(ctx context.Context, seen []*sight, projects []string, since
 			take(w)
 		}
 	}
-	flux, calm, quiet := fluxMost, max(1, len(rest)/checkPart), max(1, len(rest)/talkPart)
+	// For those at rest, 79 calls for a thousand, less where the lists of further projects take some, but no less than 20.
+	calls := max(len(rest)*20/1000, len(rest)*79/1000-2*(len(projects)-1))
+	quiet := max(1, calls/2)
+	flux, calm := fluxMost, max(1, (calls-quiet)/3)
 	turns(func(m memory) time.Time { return m.checked }, func(w watched) {
 		if w.flux(now) && flux > 0 {
 			flux--

@@ -99,6 +99,7 @@ type pass struct {
 	bySlug map[string][]string
 	refs   map[string]forge.PullRef
 	gone   map[string]bool // workspaces and authors whose lists were gone through
+	places int             // workspaces
 	due    []string        // what is read, in order
 	taken  map[string]part
 }
@@ -237,7 +238,9 @@ func (p *pass) read(ctx context.Context, key string) (forge.Pull, error) {
 
 // look finds out what is read in this pass.
 func (p *pass) look(ctx context.Context, since time.Time) error {
-	for _, workspace := range p.workspaces() {
+	all := p.workspaces()
+	p.places = len(all)
+	for _, workspace := range all {
 		authors, err := p.authors(ctx, workspace)
 		if err != nil {
 			return err
@@ -331,7 +334,8 @@ func (p *pass) pushed(ctx context.Context, workspace string, since time.Time) er
 }
 
 // rest takes what is in flux, and some of what is not, each longest unread first: one in 200 by itself with its conflicts, in
-// case a list left something out, and the statuses of one in 20, as far as 65 calls for a thousand go. What no list gave is
+// case a list left something out, and the statuses of one in 20, as far as 65 calls for a thousand go, less those that
+// the lists of further workspaces take. What no list gave is
 // closed, or somebody else's, and is read by itself soon.
 func (p *pass) rest() {
 	m := &p.follows
@@ -346,7 +350,7 @@ func (p *pass) rest() {
 			}
 		}
 	}
-	calls := max(4, len(p.keys)*13/200)
+	calls := max(4, len(p.keys)*20/1000, len(p.keys)*65/1000-2*(p.places-1))
 	spend := func(key string, what part, raw *cloudPull, s cloudSeen) {
 		if _, known := p.hashes.get(hashKey(raw.Destination.Repository.UUID, raw.Source.Commit.Hash)); !known {
 			calls--
