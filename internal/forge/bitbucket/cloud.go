@@ -26,7 +26,7 @@ type CloudConfig struct {
 }
 
 // CloudLimits spare a host that grants an account about a thousand calls an hour and does not say how many are left.
-var CloudLimits = transport.Limits{WritesPerMinute: 120, AtOnce: 8}
+var CloudLimits = transport.Limits{WritesPerMinute: 120, CallsPerHour: 1000, AtOnce: 8}
 
 // Cloud is Bitbucket Cloud.
 type Cloud struct {

@@ -104,7 +104,11 @@ func (f *Forge) query(ctx context.Context, query string, variables map[string]an
 		return nil, err
 	}
 	for _, p := range reply.Errors {
-		if p.Type == "RATE_LIMITED" {
+		if p.Type == "RATE_LIMITED" || strings.Contains(strings.ToLower(p.Message), "secondary rate limit") {
+			// The budget that the reply's header tells is known already; a secondary limit holds everything back.
+			if strings.Contains(strings.ToLower(p.Message), "secondary") {
+				f.http.Pause(ctx, time.Minute)
+			}
 			return nil, transport.Limited(time.Minute, "GitHub limits the rate of GraphQL")
 		}
 		if len(p.Path) == 0 {

@@ -14,6 +14,7 @@ import (
 type Limits struct {
 	WritesPerMinute int // requests that make or change something; 0: no limit of our own
 	WritesPerHour   int // the same
+	CallsPerHour    int // that a host grants without telling how many are left, for estimates; 0: nothing is known
 	AtOnce          int // requests under way; defaults to 32
 	Reserve         int // calls of the budget, a tenth of it at most, that are left to people who use the same token; defaults to 0
 }

@@ -182,6 +182,47 @@ func (w *world) known() bool {
 	return p != nil && p.known(w.now) && w.now.Sub(p.Scout) >= scouting
 }
 
+// The calls that a host bears at once are divided by the processes in use.
+func TestAtOnceIsShared(t *testing.T) {
+	w := &world{now: time.Unix(1_800_000_000, 0), books: &memory{}, limit: 5000, left: 5000, limits: Limits{AtOnce: 8}}
+	w.reset = w.now.Add(time.Hour)
+	admit := func(l *Limiter) (all []*call) {
+		for range 10 {
+			if len(l.slots) == cap(l.slots) {
+				break
+			}
+			let, err := l.admit(context.Background(), false, false)
+			if err != nil {
+				break
+			}
+			let.sent = true
+			all = append(all, &call{of: l, let: let})
+		}
+		return all
+	}
+	a, b := w.worker(), w.worker()
+	end := func(all []*call) {
+		for _, c := range all {
+			w.end(c)
+		}
+	}
+	end(admit(a)) // the one that finds out
+	alone := admit(a)
+	if len(alone) != 8 {
+		t.Errorf("alone it makes %d at once", len(alone))
+	}
+	end(alone)
+	end(admit(b))
+	w.now = w.now.Add(refresh)
+	if one, two := admit(a), admit(b); len(one) != 4 || len(two) != 4 {
+		t.Errorf("together they make %d and %d at once", len(one), len(two))
+	}
+	w.now = w.now.Add(sliceTTL)
+	if more := admit(a); len(more) != 4 {
+		t.Errorf("once the other one rests: %d more", len(more))
+	}
+}
+
 // What is not used by those who die is used by others in the end: nothing of the budget is lost for good.
 func TestTheLastCallIsUsed(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -43,6 +43,9 @@ func ReadStanding(kept string, limits Limits, now time.Time) Standing {
 		}
 		s.Budgets = append(s.Budgets, u)
 	}
+	if len(s.Budgets) == 0 && limits.CallsPerHour > 0 {
+		s.Budgets = append(s.Budgets, Used{Limit: limits.CallsPerHour, Window: time.Hour})
+	}
 	b.prune(now)
 	for _, pace := range limits.paces() {
 		u := Used{Limit: pace.most, Window: pace.window}

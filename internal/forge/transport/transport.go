@@ -79,6 +79,9 @@ func (t *Transport) HostTime() time.Time {
 // Limiter returns the one that is in use.
 func (t *Transport) Limiter() *Limiter { return t.cfg.Limiter }
 
+// Pause has everybody who uses the credential make no call for a while: for hosts that ask for that in words.
+func (t *Transport) Pause(ctx context.Context, wait time.Duration) { t.cfg.Limiter.close(ctx, wait) }
+
 func loopback(host string) bool { return host == "localhost" || host == "127.0.0.1" || host == "::1" }
 
 type writing struct{}
