@@ -45,6 +45,19 @@ prints the campaign's events, a line each, and then a line of the kind `+"`end`"
 | `+"`GAGGLE_DATA`"+` | the data folder, like `+"`--data`"+` |
 | `+"`GAGGLE_DATABASE`"+` | the database, like `+"`--database`"+`, with a password kept off the command line |
 | `+"`GAGGLE_REGISTRIES`"+` | further hosts of package registries, separated by commas, from which the toolchain caches are filled |
+| `+"`ANTHROPIC_API_KEY`, `OPENAI_API_KEY`"+` | the provider of models for agents and the judge; `+"`ANTHROPIC_BASE_URL` and `OPENAI_BASE_URL`"+` name another endpoint, and one on this machine needs no key |
+| `+"`GAGGLE_MODEL`, `GAGGLE_JUDGE_MODEL`"+` | the models of agents and of the judge, where a campaign names none |
+| `+"`USER`"+` | who the history says did what people do |
+
+The tokens of code hosts are in [forges.md](forges.md). A program that a campaign runs finds other variables:
+
+| variable | holds |
+|---|---|
+| `+"`GAGGLE_CAMPAIGN`"+` | the campaign's name |
+| `+"`GAGGLE_COMPONENT`, `GAGGLE_NAME`, `GAGGLE_OWNER`, `GAGGLE_LANGUAGE`"+` | the component's reference, name, owner and main language |
+| `+"`GAGGLE_REPOSITORY`, `GAGGLE_PATH`, `GAGGLE_ROOT`"+` | its repository, its path in it, and the folder of the whole work tree |
+| `+"`GAGGLE_COMPONENT_FILE`"+` | a file that has all of the component as JSON |
+| `+"`GAGGLE_ROUND`, `GAGGLE_FEEDBACK_FILE`"+` | which try this is, from 1, and a file that says what was wrong with the one before, empty in the first |
 
 The view of `+"`run`"+` and `+"`status --watch`"+` is for terminals; with `+"`TERM=dumb`"+`, in a pipe or in a file there are plain lines. Nothing is coloured.
 
