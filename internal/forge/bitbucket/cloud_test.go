@@ -45,7 +45,7 @@ func TestCloud(t *testing.T) {
 }
 
 func TestCloudCalls(t *testing.T) {
-	late := time.Duration(0)
+	late := 2 * time.Minute // so that passes leave no gap between them
 	host, f, h := cloudAt(t, 0, simulator.Faults{}, func() time.Time { return time.Now().Add(late) })
 	const n = 20
 	refs := simulator.Opened(t, h, n)
@@ -80,6 +80,40 @@ func TestCloudCalls(t *testing.T) {
 	}
 	if numbers, _ := simulator.Followed(t, host, fresh, refs, time.Time{}); len(numbers) != n {
 		t.Errorf("another driver's first pass saw %v", numbers)
+	}
+}
+
+// What is remembered of a pull request is given only where no list may have left anything out since.
+func TestCloudRemembersWithoutGaps(t *testing.T) {
+	late := time.Duration(0)
+	now := func() time.Time { return time.Now().Add(late) }
+	host, f, h := cloudAt(t, 0, simulator.Faults{}, now)
+	const n = 40
+	refs := simulator.Opened(t, h, n)
+	host.Pages(50)
+	simulator.Followed(t, host, f, refs, time.Time{})
+	late = 10 * time.Minute
+	host.Look(simulator.Slug, 7, func(p *simulator.Pull) { p.State, p.Updated = "closed", time.Now().UTC() })
+	closed := 0
+	for range n {
+		pulls, _ := simulator.Followed(t, host, f, refs, time.Now().Add(time.Hour)) // as if the hour before had been seen by somebody else
+		if p, ok := pulls[7]; ok && p.State != forge.StateClosed {
+			t.Fatalf("given as it was: %+v", p)
+		} else if ok {
+			closed++
+		}
+	}
+	if closed == 0 {
+		t.Error("it was never given")
+	}
+	// A process that begins with a pass over a few knows the others, too.
+	fresh, err := bitbucket.NewCloud(bitbucket.CloudConfig{URL: strings.TrimSuffix(h.Repo.URL, "/"+simulator.Slug+".git"), Credential: forge.Fixed("token"), Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	simulator.Followed(t, host, fresh, refs[20:21], time.Now().Add(10*time.Second))
+	if _, calls := simulator.Followed(t, host, fresh, refs[20:], time.Now().Add(9*time.Second)); calls > 10 {
+		t.Errorf("%d calls", calls)
 	}
 }
 
