@@ -25,7 +25,7 @@ type Checkout struct {
 	mirror  *mirror
 	repo    fleet.Repository
 	gitDir  string // git's own, outside the agent's reach
-	current string // tree that the index holds
+	indexed string // tree that the index holds; "" when not known
 	last    diffed // what Snapshot last compared
 	exclude []byte // what info/exclude holds
 }
@@ -86,7 +86,7 @@ func (c *Checkout) fill(ctx context.Context) error {
 	} else if c.BaseTree, err = c.store.line(ctx, command{gitDir: c.gitDir, args: []string{"rev-parse", "--verify", "--end-of-options", c.Base + "^{tree}"}}); err != nil {
 		return err
 	}
-	c.current, c.last = c.BaseTree, diffed{}
+	c.indexed, c.last = c.BaseTree, diffed{}
 	if err := c.settle(ctx); err != nil {
 		return diskError(err, "the checkout cannot be made")
 	}
@@ -167,7 +167,7 @@ func (c *Checkout) ApplyDiff(ctx context.Context, diff []byte) error {
 	if err := c.git(ctx, cmd); err != nil {
 		return classify(applyError(err), "the diff could not be applied to "+clean(c.repo.Name))
 	}
-	c.current = "" // known again after the next Snapshot
+	c.indexed = "" // known again after the next Snapshot
 	return nil
 }
 
@@ -178,7 +178,7 @@ func (c *Checkout) RevertDiff(ctx context.Context, diff []byte) error {
 	if err := c.git(ctx, cmd); err != nil {
 		return classify(applyError(err), "the change to "+clean(c.repo.Name)+" could not be taken back")
 	}
-	c.current = ""
+	c.indexed = ""
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha1"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -60,23 +61,22 @@ func (c *Checkout) snapshot(ctx context.Context) (Change, error) {
 	if err != nil {
 		return Change{}, err
 	}
-	if found.changed || c.current == "" {
+	tree := c.indexed
+	if found.changed || tree == "" {
 		if err := c.vet(ctx, found); err != nil {
 			return Change{}, err
 		}
-		if err := c.git(ctx, command{args: []string{"add", "--all"}}); err != nil {
-			return Change{}, addError(err)
+		if tree, err = c.record(ix, found); errors.Is(err, errLeftToGit) {
+			tree, err = c.add(ctx)
 		}
-		tree, err := c.store.line(ctx, command{gitDir: c.gitDir, args: []string{"-c", "core.fsync=none", "write-tree"}})
 		if err != nil {
 			return Change{}, err
 		}
-		c.current = tree
 	}
-	if c.current == c.BaseTree {
-		return Change{Tree: c.current}, nil
+	if tree == c.BaseTree {
+		return Change{Tree: tree}, nil
 	}
-	d, err := c.compare(ctx, c.current)
+	d, err := c.compare(ctx, tree)
 	if err != nil {
 		return Change{}, err
 	}
@@ -86,6 +86,19 @@ func (c *Checkout) snapshot(ctx context.Context) (Change, error) {
 		}
 	}
 	return d.change, nil
+}
+
+// add has git take the whole work tree into the index, and write that as a tree.
+func (c *Checkout) add(ctx context.Context) (string, error) {
+	c.indexed = ""
+	if err := c.git(ctx, command{args: []string{"add", "--all"}}); err != nil {
+		return "", addError(err)
+	}
+	tree, err := c.store.line(ctx, command{gitDir: c.gitDir, args: []string{"-c", "core.fsync=none", "write-tree"}})
+	if err == nil {
+		c.indexed = tree
+	}
+	return tree, err
 }
 
 const submoduleMode = "160000"

@@ -17,6 +17,8 @@ type survey struct {
 	changed  bool      // some tracked file differs, is gone, or something untracked is there
 	suspects []suspect // what git must not add; harmless where .gitignore covers it
 	unlisted bool      // there are more suspects than anybody lists
+	edits    []string  // tracked files of which nothing but content or mode differs
+	other    bool      // something differs in another way
 	files    int       // that are new or differ, ignored ones included
 	bytes    int64     // of those
 }
@@ -49,7 +51,7 @@ func (w *walker) walk(tree string) (survey, error) {
 		return survey{}, err
 	}
 	if w.seen != len(w.ix.entries) {
-		w.found.changed = true
+		w.found.changed, w.found.other = true, true
 	}
 	return w.found, nil
 }
@@ -159,6 +161,11 @@ func (w *walker) file(root *os.Root, full, name string, info fs.FileInfo, entry 
 	w.found.changed = true
 	w.found.files++
 	w.found.bytes += info.Size()
+	if plain := entry.mode == 0o100644 || entry.mode == 0o100755; tracked && plain && info.Mode().IsRegular() && !controlsGit(name) {
+		w.found.edits = append(w.found.edits, full)
+	} else {
+		w.found.other = true
+	}
 	if info.Mode()&fs.ModeSymlink != 0 {
 		return w.link(root, full, name)
 	}
@@ -211,7 +218,7 @@ func (w *walker) submodule(root *os.Root, full, name string, info fs.FileInfo) e
 func (w *walker) suspect(p, why string) { w.add(suspect{path: p, shown: p, why: why}) }
 
 func (w *walker) add(s suspect) {
-	w.found.changed = true
+	w.found.changed, w.found.other = true, true
 	if len(w.found.suspects) < mostSuspects {
 		w.found.suspects = append(w.found.suspects, s)
 	} else {
