@@ -29,6 +29,8 @@ type Order struct {
 	RepositoryConfig string // the text of the repository's .gaggle.yaml
 	Memory           Memory
 	Meter            gateway.Meter
+	// Replies keeps what models answer until the attempt is settled; nil keeps nothing.
+	Replies gateway.Replies
 	// Feedback starts the first round with what CI, a reviewer or a moved base says.
 	Feedback string
 	// Base is the commit to change; the zero value is the newest of the default branch.

@@ -160,7 +160,7 @@ func (j *job) run(ctx context.Context) (Outcome, error) {
 		return Outcome{}, diskError(err)
 	}
 	defer func() { _ = sandbox.Remove(j.dir) }() // what is left is swept by the next run
-	if err := j.openDoor(ctx); err != nil {
+	if err := j.openDoor(ctx, key); err != nil {
 		return Outcome{}, err
 	}
 	if j.session != nil {

@@ -29,8 +29,9 @@ func (j *job) path(name string) string { return filepath.Join(j.dir, name) }
 // Where things of an attempt appear inside the sandbox, beside sandbox.WorkDir and sandbox.HomeDir.
 const planInside = "/srv/plan.json"
 
-// openDoor opens the gateway for this attempt when something in it needs a model or a host.
-func (j *job) openDoor(ctx context.Context) error {
+// openDoor opens the gateway for this attempt when something in it needs a model or a host. key names everything that the
+// attempt depends on.
+func (j *job) openDoor(ctx context.Context, key string) error {
 	asks := j.c.Change.Agent != spec.AgentScript && j.c.Change.Agent != spec.AgentRevert
 	if !asks && j.c.Judge.Mode == spec.JudgeOff && len(j.c.Change.Egress) == 0 {
 		return nil
@@ -38,7 +39,7 @@ func (j *job) openDoor(ctx context.Context) error {
 	if j.r.cfg.Gateway == nil {
 		return &fleet.Error{Code: fleet.CodeNotReady, Message: "this needs a model, and none is set up", Hint: "set ANTHROPIC_API_KEY or OPENAI_API_KEY, or name a local endpoint; gaggle doctor says what it sees"}
 	}
-	s, err := j.r.cfg.Gateway.Open(ctx, gateway.SessionConfig{Socket: j.path("door.sock"), Meter: j.usage, Transcript: &j.script, Models: j.models(), Egress: j.c.Change.Egress})
+	s, err := j.r.cfg.Gateway.Open(ctx, gateway.SessionConfig{Socket: j.path("door.sock"), Meter: j.usage, Transcript: &j.script, Models: j.models(), Egress: j.c.Change.Egress, Replies: j.o.Replies, Scope: key})
 	j.session = s
 	return err
 }

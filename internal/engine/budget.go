@@ -51,6 +51,20 @@ func (e *Engine) campaignBudget(ctx context.Context, c *spec.Campaign) (*gateway
 	return b, nil
 }
 
+// replies keeps what models answer in one target's attempt, for as long as this worker holds it.
+type replies struct {
+	e      *Engine
+	target int64
+}
+
+func (r replies) Find(ctx context.Context, key string) ([]byte, bool, error) {
+	return r.e.store.Reply(ctx, r.target, key)
+}
+
+func (r replies) Keep(ctx context.Context, key string, kept []byte) error {
+	return r.e.record(ctx, r.target, func(ctx context.Context, tx *store.Tx) error { return tx.KeepReply(ctx, r.target, key, kept) })
+}
+
 // memory is the attempts' memory, in the store.
 type memory struct{ s *store.Store }
 

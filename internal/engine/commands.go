@@ -278,6 +278,9 @@ func (e *Engine) Cancel(ctx context.Context, sel Selection, actor string) (int, 
 		if err := e.leave(ctx, tx, t); err != nil {
 			return false, err
 		}
+		if err := tx.DropReplies(ctx, t.ID); err != nil {
+			return false, err
+		}
 		if err := tx.Move(ctx, t, store.Move{To: fleet.Canceled, Actor: actor, Message: "canceled by " + actor}); err != nil || c.PullRequest.Batch == "" {
 			return err == nil, err
 		}

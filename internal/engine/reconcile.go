@@ -178,7 +178,9 @@ func (h *hold) end(ctx context.Context, do func(ctx context.Context, tx *store.T
 func (h *hold) endAttempt(ctx context.Context, a *fleet.Attempt, do func(ctx context.Context, tx *store.Tx) error) error {
 	err := h.end(ctx, do)
 	if err != nil && fleet.CodeOf(err) == fleet.CodeConflict {
-		return h.end(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.SaveAttempt(ctx, a) })
+		return h.end(ctx, func(ctx context.Context, tx *store.Tx) error {
+			return errors.Join(tx.SaveAttempt(ctx, a), tx.DropReplies(ctx, a.Target))
+		})
 	}
 	return err
 }
@@ -271,7 +273,7 @@ func (e *Engine) attempt(ctx context.Context, h *hold, c *spec.Campaign, t fleet
 	}); err != nil || !held {
 		return err // whoever holds it leaves a job behind, also by dying
 	}
-	order.Target, order.Attempt = t, a
+	order.Target, order.Attempt, order.Replies = t, a, replies{e, t.ID}
 	var err error
 	if order.Meter, err = e.meter(ctx, c, t.ID, a.ID); err != nil {
 		return err
@@ -334,6 +336,11 @@ func (e *Engine) keep(ctx context.Context, tx *store.Tx, a *fleet.Attempt, out a
 	}
 	if out.Memo != "" && a.State == "done" && failure == nil {
 		if err := tx.Remember(ctx, out.Memo, out.Remember(diffKey)); err != nil {
+			return "", err
+		}
+	}
+	if a.State == "done" {
+		if err := tx.DropReplies(ctx, a.Target); err != nil {
 			return "", err
 		}
 	}

@@ -40,6 +40,7 @@ type exchange struct {
 	first   time.Time // when the reply began
 	hold    Hold
 	settled bool
+	key     string // under which its reply is kept; "" when it is not
 	entry   Entry
 }
 
@@ -73,6 +74,9 @@ func (s *Session) model(w http.ResponseWriter, r *http.Request) {
 	x.entry = Entry{Kind: "model", Upstream: up.name, Path: to.path}
 	no := x.prepare(r)
 	patience.SetReadDeadline(time.Time{}) //nolint:errcheck // as above
+	if no == nil && x.again(w, r) {
+		return
+	}
 	if no == nil {
 		no = x.reserve(r.Context())
 	}

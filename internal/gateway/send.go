@@ -192,14 +192,11 @@ func (failing) Read([]byte) (int, error) { return 0, errPack }
 
 // relay passes the reply through as it comes, counts it and settles. It reports whether the client has all of it.
 func (x *exchange) relay(ctx context.Context, w http.ResponseWriter, res *http.Response, idle time.Duration, alive func()) bool {
-	kind := strings.ToLower(res.Header.Get("Content-Type"))
-	stream := strings.HasPrefix(kind, "text/event-stream") || kind == "" && x.ask.Stream
+	kind := res.Header.Get("Content-Type")
+	stream := x.streams(kind)
 	counter := wire.NewCounter(x.route.format, stream)
-	guard := x.s.gateway.keys.KnownWriter(w)
-	var out io.WriteCloser = guard
-	if x.plain != nil && stream {
-		out = wire.HideUsage(guard)
-	}
+	out := x.outlet(w, kind)
+	var whole copied
 	x.head(w, res)
 	flush := http.NewResponseController(w)
 	flush.Flush() //nolint:errcheck // the client is gone
@@ -225,8 +222,11 @@ func (x *exchange) relay(ctx context.Context, w http.ResponseWriter, res *http.R
 			gone = failed != nil
 		}
 		counter.Write(buf[:n]) //nolint:errcheck // never fails
+		if x.key != "" {
+			whole.write(buf[:n])
+		}
 	}
-	if !gone && (out.Close() != nil || guard.Close() != nil) {
+	if !gone && out.Close() != nil {
 		gone = true
 	}
 	flush.SetWriteDeadline(time.Time{}) //nolint:errcheck // the connection is used again
@@ -239,6 +239,9 @@ func (x *exchange) relay(ctx context.Context, w http.ResponseWriter, res *http.R
 	}
 	x.s.setTrouble(trouble)
 	x.settle(count)
+	if trouble == nil && !whole.full {
+		x.keep(kind, whole.buf.Bytes(), count.Reply)
+	}
 	return !gone && errors.Is(err, io.EOF)
 }
 

@@ -27,6 +27,11 @@ type SessionConfig struct {
 	// a time. nil when nobody keeps it.
 	Transcript io.Writer
 
+	// Replies keeps replies until the attempt has ended, for the one that takes it up after a crash. Scope names what a request
+	// depends on beside its own text, such as the attempt's inputs. nil when nothing is kept.
+	Replies Replies
+	Scope   string
+
 	Models     []string // the models that may be asked for; empty for every one that has a price or costs nothing
 	Egress     []string // hosts that may be reached: "proxy.golang.org", "*.npmjs.org", "host:8443". Port 443 and 80 unless one is named
 	Private    []string // hosts of Egress, as written there, that may resolve to private addresses
@@ -58,6 +63,7 @@ type Session struct {
 	mu      sync.Mutex
 	trouble error
 	broken  error
+	asked   map[string]int // how often, by request
 }
 
 // maxConnections is how many connections of a client are served at once; more wait to be accepted.
@@ -94,7 +100,7 @@ func (g *Gateway) Open(ctx context.Context, c SessionConfig) (*Session, error) {
 		return nil, err
 	}
 	s := &Session{gateway: g, config: c, egress: allowed, inner: newPipeListener(),
-		slots: make(chan struct{}, c.Parallel), tunnels: make(chan struct{}, c.Tunnels),
+		asked: map[string]int{}, slots: make(chan struct{}, c.Parallel), tunnels: make(chan struct{}, c.Tunnels),
 		memory: semaphore.NewWeighted(max(c.MaxRequest, maxMemory/8))}
 	s.script = transcript{w: c.Transcript, redactor: g.config.Redactor, clock: g.config.Clock}
 	s.ctx, s.cancel = context.WithCancelCause(context.WithoutCancel(ctx))

@@ -30,6 +30,7 @@ type Entry struct {
 	Estimated bool            `json:"estimated,omitempty"`
 	FirstMS   int64           `json:"firstMS,omitempty"` // until the reply began
 	TotalMS   int64           `json:"totalMS,omitempty"`
+	Kept      bool            `json:"kept,omitempty"` // an earlier session had the reply, and paid
 	Error     string          `json:"error,omitempty"`
 	Host      string          `json:"host,omitempty"` // of egress, with its port
 	Sent      int64           `json:"sent,omitempty"` // bytes, of egress

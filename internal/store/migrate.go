@@ -97,7 +97,7 @@ func riverMigrator[TTx any](driver riverdriver.Driver[TTx]) func(context.Context
 }
 
 // schemaVersion is bumped with every migration of ours or of River's; equal means there is nothing to look at.
-const schemaVersion = "6+river-0.51"
+const schemaVersion = "7+river-0.51"
 
 func migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect, words *strings.Replacer, c conn, river func(context.Context) error) error {
 	files, err := migrationsIn(words)
