@@ -56,10 +56,6 @@ type Box struct {
 	Spec    sandbox.Spec // Work, Home, Door, Mounts, Env, Limits. Home is kept between the rounds of an attempt
 	Scratch string       // host folder for a driver's own files, out of the agent's reach, removed after the attempt
 	Log     io.Writer    // takes what the agent prints, as it comes, one write at a time. Nil discards
-
-	// Began is told the session before the agent starts, so that a round whose engine was killed can be taken up in the
-	// same conversation. Nil when nobody wants to know; not called by drivers that keep no sessions.
-	Began func(session string)
 }
 
 // Result is how a round ended.
@@ -102,13 +98,6 @@ func (l *locked) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.w.Write(p)
-}
-
-// Start tells Began.
-func (b Box) Start(session string) {
-	if b.Began != nil {
-		b.Began(session)
-	}
 }
 
 // Folder returns Dir or its default.

@@ -16,6 +16,15 @@ import (
 
 // An attempt that is taken up after its worker ended asks the models only for what they had not answered yet.
 func TestAnAttemptTakenUpPaysNothingTwice(t *testing.T) {
+	for _, agent := range []string{"native", "claude"} {
+		t.Run(agent, func(t *testing.T) { takenUp(t, agent) })
+	}
+}
+
+func takenUp(t *testing.T, agent string) {
+	if agent == "claude" {
+		installClaude(t)
+	}
 	var whole int64
 	for _, stopAt := range []int64{0, 1, 2, 3} {
 		sound := rulemodel.New(rulemodel.Config{Key: plantedKey, Lazy: true})
@@ -38,7 +47,7 @@ func TestAnAttemptTakenUpPaysNothingTwice(t *testing.T) {
 		}))
 		t.Cleanup(server.Close)
 		h := newHouse(t, Models{Anthropic: Endpoint{URL: server.URL, Key: plantedKey}, Model: DefaultAnthropicModel, Judge: DefaultAnthropicJudge}, "one")
-		file := h.prompted("c", "native", "")
+		file := h.prompted("c", agent, "")
 		_, err := h.ops.Run(ctx, RunInput{File: file, Parallel: 1}, nil)
 		if (stopAt == 0) != (err == nil) {
 			t.Fatalf("stopped at %d: %v", stopAt, err)

@@ -140,8 +140,9 @@ func (h *house) spent(campaign string) fleet.Money {
 	return status.Campaigns[0].Spent
 }
 
-// Claude Code itself, as the tests of its driver have installed it.
-func TestClaudeRunsACampaign(t *testing.T) {
+// installClaude puts Claude Code on the path.
+func installClaude(t *testing.T) {
+	t.Helper()
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		t.Fatal(err)
@@ -151,6 +152,11 @@ func TestClaudeRunsACampaign(t *testing.T) {
 		t.Fatal("missing part: Claude Code; go test -tags full ./internal/agent/claude installs it, as go run ./ci does first")
 	}
 	t.Setenv("PATH", filepath.Dir(found[0])+string(os.PathListSeparator)+os.Getenv("PATH"))
+}
+
+// Claude Code itself, as the tests of its driver have installed it.
+func TestClaudeRunsACampaign(t *testing.T) {
+	installClaude(t)
 	models, _ := newModels(t, nil)
 	h := newHouse(t, models, "one", "two")
 	h.write("two", ".claude/settings.json", `{"hooks":{"SessionStart":[{"hooks":[{"type":"command","command":"echo hooked >> README.md"}]}]}}`)

@@ -89,7 +89,6 @@ func (a *Agent) Run(ctx context.Context, box agent.Box, task agent.Task) (agent.
 	heard := &stream{}
 	events, complaint := &agent.Lines{Each: heard.line}, &agent.Tail{Max: 4000}
 	spec.Stdout, spec.Stderr = box.Outputs(events, complaint)
-	box.Start(session)
 	end, err := box.Sandbox.Run(ctx, spec)
 	if err != nil {
 		return agent.Result{Session: session}, err

@@ -145,7 +145,6 @@ func (a *Agent) Run(ctx context.Context, box agent.Box, task agent.Task) (agent.
 	}}
 	complaint := &agent.Tail{Max: 4000}
 	spec.Stdout, spec.Stderr = box.Outputs(events, complaint)
-	box.Start(o.Session)
 	end, err := box.Sandbox.Run(ctx, spec)
 	if err != nil {
 		return agent.Result{Session: o.Session}, err
