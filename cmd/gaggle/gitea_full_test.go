@@ -12,82 +12,101 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 )
 
-const (
-	giteaRepos    = 100
-	giteaParallel = 4
-)
+const giteaParallel = 4
 
 // BenchmarkGitea compares a script campaign from cold to 100 open pull requests with a bare loop of clone, edit, push and
-// one API call at the same parallelism, on a real Gitea; then each again with nothing new, and multi-gitter beside them where it
-// is on the PATH. The server is named by GITEA_URL, and GITEA_TOKEN may make organisations on it:
+// one API call at the same parallelism, on a real Gitea, and with multi-gitter where it is on the PATH; then each again with nothing
+// new. The server is named by GITEA_URL, and GITEA_TOKEN may make organisations on it; GITEA_REPOS is how many repositories,
+// if not 100:
 //
 //	GITEA_URL=http://127.0.0.1:3000 GITEA_TOKEN=… go test -tags full -run '^$' -bench Gitea -benchtime 1x ./cmd/gaggle
+//
+// Each has repositories of its own, made just before. There are as many rounds as contenders, and each begins once, is
+// second once, and so on: a server is slower at first, and with every repository that it has.
 func BenchmarkGitea(b *testing.B) {
 	site, token := strings.TrimRight(os.Getenv("GITEA_URL"), "/"), os.Getenv("GITEA_TOKEN")
 	if site == "" || token == "" {
 		b.Skip("set GITEA_URL and GITEA_TOKEN to a Gitea that may be filled")
 	}
-	g := &giteaBench{b: b, dir: b.TempDir(), site: site, token: token}
-	self := filepath.Join(g.dir, "gaggle")
-	if out, err := exec.Command("go", "build", "-o", self, ".").CombinedOutput(); err != nil {
+	g := &giteaBench{b: b, dir: b.TempDir(), site: site, token: token, repos: 100}
+	if n, err := strconv.Atoi(os.Getenv("GITEA_REPOS")); err == nil && n > 0 {
+		g.repos = n
+	}
+	g.self = filepath.Join(g.dir, "gaggle")
+	if out, err := exec.Command("go", "build", "-o", g.self, ".").CombinedOutput(); err != nil {
 		b.Fatalf("%v: %s", err, out)
+	}
+	for name, text := range map[string]string{"bench.yaml": benchCampaign, "edit.sh": "#!/bin/sh\nsed -i s/hello/goodbye/ README.md\n"} {
+		if err := os.WriteFile(filepath.Join(g.dir, name), []byte(text), 0o755); err != nil {
+			b.Fatal(err)
+		}
 	}
 	g.seed()
 	stamp := time.Now().Unix()
-	tools := []string{"loop", "gaggle", "multi-gitter"}
-	orgs := map[string]string{}
-	for _, tool := range tools {
-		if _, err := exec.LookPath("multi-gitter"); tool == "multi-gitter" && err != nil {
-			continue
+	type contender struct {
+		name       string
+		cold, warm func(b *testing.B, org string)
+	}
+	all := []contender{
+		{"loop", g.loop, nil},
+		{"gaggle", func(b *testing.B, org string) {
+			g.gaggle(b, org, "fleet", "sync", "--from", "gitea:"+org)
+			g.campaign(b, org)
+		}, g.campaign},
+	}
+	if _, err := exec.LookPath("multi-gitter"); err == nil {
+		all = append(all, contender{"multi-gitter", g.multiGitter, g.multiGitter})
+	}
+	for round := range all {
+		for i := range all {
+			c := all[(round+i)%len(all)]
+			org := fmt.Sprintf("bench%d-%s%d", stamp, c.name[:2], round)
+			g.fill(org)
+			b.Run(fmt.Sprintf("%s/round=%d", c.name, round+1), func(b *testing.B) { measure(b, func() { c.cold(b, org) }) })
+			if round > 0 {
+				continue
+			}
+			if c.warm != nil {
+				b.Run(c.name+"-again", func(b *testing.B) { measure(b, func() { c.warm(b, org) }) })
+			}
+			if c.name == "gaggle" {
+				b.Run("gaggle-follow-once", func(b *testing.B) { measure(b, func() { g.gaggle(b, org, "follow", "--once") }) })
+			}
 		}
-		orgs[tool] = fmt.Sprintf("bench%d-%s", stamp, tool[:2])
-		g.fill(orgs[tool])
 	}
-	b.Run("loop", func(b *testing.B) { measure(b, func() { g.loop(b, orgs["loop"]) }) })
-	gaggle := func(b *testing.B, args ...string) {
-		g.run(b, []string{"GITEA_URL=" + site, "GITEA_TOKEN=" + token}, self, append([]string{"--data", filepath.Join(g.dir, "data")}, args...)...)
-	}
-	campaign := filepath.Join(g.dir, "bench.yaml")
-	if err := os.WriteFile(campaign, []byte(benchCampaign), 0o644); err != nil {
-		b.Fatal(err)
-	}
-	work := func(b *testing.B) { gaggle(b, "run", "--parallel", fmt.Sprint(giteaParallel), campaign) }
-	b.Run("gaggle", func(b *testing.B) {
-		measure(b, func() {
-			gaggle(b, "fleet", "sync", "--from", "gitea:"+orgs["gaggle"])
-			work(b)
-		})
-	})
-	b.Run("gaggle-again", func(b *testing.B) { measure(b, func() { work(b) }) })
-	b.Run("gaggle-follow-once", func(b *testing.B) { measure(b, func() { gaggle(b, "follow", "--once") }) })
-	if orgs["multi-gitter"] == "" {
-		return
-	}
-	script := filepath.Join(g.dir, "edit.sh")
-	if err := os.WriteFile(script, []byte("#!/bin/sh\nsed -i s/hello/goodbye/ README.md\n"), 0o755); err != nil {
-		b.Fatal(err)
-	}
-	peer := func(b *testing.B) {
-		measure(b, func() {
-			g.run(b, []string{"GITEA_TOKEN=" + token}, "multi-gitter", "run", script, "--platform", "gitea", "--base-url", site, "--org", orgs["multi-gitter"], "--git-type", "cmd",
-				"--concurrent", fmt.Sprint(giteaParallel), "--branch", "bench", "--commit-message", "Say goodbye", "--pr-title", "Say goodbye", "--pr-body", "x", "--conflict-strategy", "skip", "--plain-output", "--log-file", "-",
-				"--author-name", "a", "--author-email", "a@example.com")
-		})
-	}
-	b.Run("multi-gitter", peer)
-	b.Run("multi-gitter-again", peer)
 }
 
 type giteaBench struct {
 	b           *testing.B
 	dir         string
+	self        string // this program
 	site, token string
+	repos       int
+}
+
+// gaggle runs this program with a data folder for the organisation.
+func (g *giteaBench) gaggle(b *testing.B, org string, args ...string) {
+	b.Helper()
+	g.run(b, []string{"GITEA_URL=" + g.site, "GITEA_TOKEN=" + g.token}, g.self, append([]string{"--data", filepath.Join(g.dir, "data-"+org)}, args...)...)
+}
+
+func (g *giteaBench) campaign(b *testing.B, org string) {
+	b.Helper()
+	g.gaggle(b, org, "run", "--parallel", fmt.Sprint(giteaParallel), filepath.Join(g.dir, "bench.yaml"))
+}
+
+func (g *giteaBench) multiGitter(b *testing.B, org string) {
+	b.Helper()
+	g.run(b, []string{"GITEA_TOKEN=" + g.token}, "multi-gitter", "run", filepath.Join(g.dir, "edit.sh"), "--platform", "gitea", "--base-url", g.site, "--org", org, "--git-type", "cmd",
+		"--concurrent", fmt.Sprint(giteaParallel), "--branch", "bench", "--commit-message", "Say goodbye", "--pr-title", "Say goodbye", "--pr-body", "x", "--conflict-strategy", "skip", "--plain-output", "--log-file", "-",
+		"--author-name", "a", "--author-email", "a@example.com")
 }
 
 func (g *giteaBench) run(b *testing.B, env []string, name string, args ...string) {
@@ -144,7 +163,7 @@ func (g *giteaBench) fill(org string) {
 	if status, reply, err := g.api("POST", "/orgs", map[string]any{"username": org}); err != nil || status != http.StatusCreated {
 		g.b.Fatalf("organisation %s: %v: %d %s", org, err, status, reply)
 	}
-	for i := range giteaRepos {
+	for i := range g.repos {
 		name := fmt.Sprintf("r%03d", i)
 		if status, reply, err := g.api("POST", "/orgs/"+org+"/repos", map[string]any{"name": name, "default_branch": "main"}); err != nil || status != http.StatusCreated {
 			g.b.Fatalf("repository %s: %v: %d %s", name, err, status, reply)
@@ -164,7 +183,7 @@ func (g *giteaBench) loop(b *testing.B, org string) {
 				script := `set -e
 git clone -q --depth 1 "$1" "$2"; cd "$2"; sed -i s/hello/goodbye/ README.md
 git -c user.name=a -c user.email=a@example.com commit -qam "Say goodbye"; git push -q origin HEAD:refs/heads/bench`
-				if out, err := exec.Command("sh", "-c", script, "sh", g.clone(org, name), filepath.Join(g.dir, "loop", name)).CombinedOutput(); err != nil {
+				if out, err := exec.Command("sh", "-c", script, "sh", g.clone(org, name), filepath.Join(g.dir, "loop", org, name)).CombinedOutput(); err != nil {
 					b.Errorf("%v: %s", err, strings.ReplaceAll(string(out), g.token, "…"))
 				}
 				if status, reply, err := g.api("POST", "/repos/"+org+"/"+name+"/pulls", map[string]any{"head": "bench", "base": "main", "title": "Say goodbye", "body": "x"}); err != nil || status != http.StatusCreated {
@@ -173,7 +192,7 @@ git -c user.name=a -c user.email=a@example.com commit -qam "Say goodbye"; git pu
 			}
 		})
 	}
-	for i := range giteaRepos {
+	for i := range g.repos {
 		names <- fmt.Sprintf("r%03d", i)
 	}
 	close(names)
