@@ -54,7 +54,7 @@ func (e *Engine) company(ctx context.Context, tx *store.Tx, c *spec.Campaign, t 
 			}
 		}
 	}
-	if e.store.Now().Sub(t.UpdatedAt) > batchPatience {
+	if len(ready) == mostTogether-1 || e.store.Now().Sub(t.UpdatedAt) > batchPatience {
 		busy = 0
 	}
 	return ready, busy, nil
@@ -97,8 +97,12 @@ func (e *Engine) lead(ctx context.Context, tx *store.Tx, t *fleet.Target, others
 	return nil
 }
 
-// wakeWaiting wakes the ready targets that may have waited for t.
+// wakeWaiting wakes the ready targets that may have waited for t. Whoever decides to wait has said so before this looks, or
+// decides after t has moved: both hold the lock of batches.
 func (e *Engine) wakeWaiting(ctx context.Context, tx *store.Tx, t fleet.Target) error {
+	if err := tx.LockBatches(ctx); err != nil {
+		return err
+	}
 	all, err := tx.Beside(ctx, t)
 	for _, o := range all {
 		if o.State != fleet.Ready || o.Held == "" {

@@ -275,6 +275,11 @@ func (e *Engine) Cancel(ctx context.Context, sel Selection, actor string) (int, 
 	}
 	sel.States = []fleet.State{fleet.Pending, fleet.Queued, fleet.Changing, fleet.Ready, fleet.Proposed, fleet.Revising}
 	return e.each(ctx, sel, func(tx *store.Tx, t *fleet.Target) (bool, error) {
+		if c.PullRequest.Batch != "" { // before any row is written: whoever gathers writes rows, too
+			if err := tx.LockBatches(ctx); err != nil {
+				return false, err
+			}
+		}
 		if err := e.leave(ctx, tx, t); err != nil {
 			return false, err
 		}

@@ -94,10 +94,17 @@ func (e *Engine) ready(ctx context.Context, h *hold, row store.Campaign, c *spec
 			return err
 		}
 		var others []fleet.Target
-		if wait, others, err = e.place(ctx, tx, c, t); err != nil || wait != "" || len(others) == 0 {
+		if wait, others, err = e.place(ctx, tx, c, t); err != nil {
 			return err
 		}
-		return e.lead(ctx, tx, &t, others)
+		switch {
+		case wait != "":
+			// Given back at once: whoever gathers a batch leaves out what is held.
+			return errors.Join(e.hold(ctx, tx, t, wait), tx.Release(ctx, e.worker, t.ID))
+		case len(others) > 0:
+			return e.lead(ctx, tx, &t, others)
+		}
+		return nil
 	})
 	switch {
 	case err != nil:
@@ -107,15 +114,18 @@ func (e *Engine) ready(ctx context.Context, h *hold, row store.Campaign, c *spec
 	case t.State != fleet.Ready || t.Follows() || !mayPropose(row, c, t):
 		return nil
 	case wait != "":
-		return h.end(ctx, func(ctx context.Context, tx *store.Tx) error {
-			news, err := tx.Hold(ctx, t.ID, wait)
-			if err != nil || !news {
-				return err
-			}
-			return tx.Record(ctx, store.Event{Campaign: t.Campaign, Target: t.ID, Component: t.Component, Kind: "note", Actor: e.cfg.Actor, Message: "it waits: " + wait})
-		})
+		return nil
 	}
 	return e.propose(ctx, h, row, c, t)
+}
+
+// hold notes what a ready target waits for.
+func (e *Engine) hold(ctx context.Context, tx *store.Tx, t fleet.Target, why string) error {
+	news, err := tx.Hold(ctx, t.ID, why)
+	if err != nil || !news {
+		return err
+	}
+	return tx.Record(ctx, store.Event{Campaign: t.Campaign, Target: t.ID, Component: t.Component, Kind: "note", Actor: e.cfg.Actor, Message: "it waits: " + why})
 }
 
 // reclaim queues a target again that is marked as changing although nobody holds it: its worker ended without taking
