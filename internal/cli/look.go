@@ -58,7 +58,14 @@ func printTarget(w io.Writer, d *ops.TargetDetail) {
 		entry("evidence", fmt.Sprintf("%s: %s", merging(d.Evidence.Open), d.Evidence))
 	}
 	if d.PullURL != "" {
-		entry("pull request", fmt.Sprintf("%s %d on %s: %s", d.Repository, d.PullNumber, d.Branch, d.PullURL))
+		on := " on " + d.Branch
+		if d.Follows() {
+			on = "" // on the leader's
+		}
+		entry("pull request", fmt.Sprintf("%s %d%s: %s", d.Repository, d.PullNumber, on, d.PullURL))
+	}
+	for _, s := range d.Shared {
+		entry("shared with", fmt.Sprintf("%s of campaign %s", short(s.Component), s.Campaign))
 	}
 	if d.Usage.Calls > 0 {
 		entry("cost", fmt.Sprintf("%s, %s, %s", d.Usage.Cost, plural(int(d.Usage.Calls), "model call"), plural(int(d.Usage.Tokens().Total()), "token")))

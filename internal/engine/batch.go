@@ -134,6 +134,12 @@ func (e *Engine) with(ctx context.Context, leader fleet.Target) ([]publish.Propo
 			return nil, err
 		}
 		order, err := e.order(ctx, c, t)
+		if err != nil && fleet.CodeOf(err) == fleet.CodeNotFound { // gone from the fleet: it fails by itself
+			if err := e.alone(ctx, t.ID, err); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}

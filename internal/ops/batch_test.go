@@ -111,6 +111,9 @@ func TestBatchEndsTogether(t *testing.T) {
 	if err != nil || len(list) != 1 || list[0].HeadBranch != f.branch {
 		t.Errorf("listed %+v, %v", list, err)
 	}
+	if out, err := f.ops.Show(t.Context(), ops.TargetInput{Campaign: f.mate, Component: "acme-r00"}); err != nil || len(out.Shared) != 1 || out.Shared[0].Campaign != f.lead {
+		t.Errorf("shown %+v, %v", out, err)
+	}
 	digest, err := f.ops.Digest(t.Context(), ops.DigestInput{})
 	if err != nil || len(digest.Digests) != 1 || len(digest.Digests[0].Open) != 1 || len(digest.Digests[0].Open[0].Also) != 1 {
 		t.Errorf("digest %+v, %v", digest, err)

@@ -41,8 +41,34 @@ type TargetDetail struct {
 	fleet.Target
 	Risk        *policy.Risk     `json:"risk,omitempty"`     // of its diff; nil while there is none
 	Evidence    *policy.Evidence `json:"evidence,omitempty"` // for merging it without a person; nil where the campaign never does
+	Shared      []Sharer         `json:"shared,omitempty"`   // whose changes are in its pull request, too
 	AttemptList []fleet.Attempt  `json:"attemptList"`
 	Events      []store.Event    `json:"events"`
+}
+
+// Sharer is a target that shares a pull request.
+type Sharer struct {
+	Campaign  string `json:"campaign"`
+	Component string `json:"component"`
+}
+
+// shared lists whose changes are in a target's pull request besides its own.
+func (o *Ops) shared(ctx context.Context, t fleet.Target) ([]Sharer, error) {
+	if t.Batch <= 0 {
+		return nil, nil
+	}
+	leader, err := o.store.Target(ctx, t.Batch)
+	if err != nil {
+		return nil, err
+	}
+	rest, err := o.store.Batch(ctx, leader.ID)
+	var list []Sharer
+	for _, other := range append([]fleet.Target{leader}, rest...) {
+		if other.ID != t.ID && other.PullNumber == t.PullNumber {
+			list = append(list, Sharer{other.Campaign, other.Component})
+		}
+	}
+	return list, err
 }
 
 func (o *Ops) target(ctx context.Context, in TargetInput) (fleet.Target, error) {
@@ -83,6 +109,9 @@ func (o *Ops) Show(ctx context.Context, in TargetInput) (*TargetDetail, error) {
 	}
 	d := &TargetDetail{Target: t}
 	if d.AttemptList, err = o.store.Attempts(ctx, t.ID); err != nil {
+		return nil, err
+	}
+	if d.Shared, err = o.shared(ctx, t); err != nil {
 		return nil, err
 	}
 	e, err := o.engine(ctx, 1, false)

@@ -87,7 +87,7 @@ func (o *Ops) reversal(ctx context.Context, c spec.Campaign, in RevertInput) (en
 	c.Select = spec.Select{}
 	c.Limits.Attempts = 1 // what stands in the way today will tomorrow
 	c.Guard.Allow, c.Judge = allow, spec.Judge{Mode: spec.JudgeOff}
-	c.PullRequest.Title, c.PullRequest.Body = "Revert: "+c.PullRequest.Title, ""
+	c.PullRequest.Title, c.PullRequest.Body, c.PullRequest.Batch = "Revert: "+c.PullRequest.Title, "", ""
 	c.Rollout.Waves, c.Rollout.Approval, c.Rollout.Gate = []spec.Wave{{Share: 10_000}}, spec.ApprovalNone, spec.Gate{}
 	p := engine.Plan{Spec: &c, DryRun: in.DryRun, Partial: true}
 
