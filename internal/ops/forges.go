@@ -141,8 +141,10 @@ func (o *Ops) driverOf(c ForgeConfig) (forge.Forge, error) {
 	if d := o.drivers.byURL[c.URL]; d != nil {
 		return d, nil
 	}
-	d, err := c.driver(o.cfg.Clock, c.limiter(o.store))
+	limiter := c.limiter(o.store)
+	d, err := c.driver(o.cfg.Clock, limiter)
 	if err == nil {
+		o.drivers.limiters = append(o.drivers.limiters, limiter)
 		if o.drivers.byURL == nil {
 			o.drivers.byURL = map[string]forge.Forge{}
 		}

@@ -19,6 +19,7 @@ import (
 	"gaggle/internal/fleet"
 	"gaggle/internal/forge"
 	"gaggle/internal/forge/local"
+	"gaggle/internal/forge/transport"
 	"gaggle/internal/gateway"
 	"gaggle/internal/git"
 	"gaggle/internal/publish"
@@ -71,7 +72,8 @@ type Ops struct {
 	pause      func(ctx context.Context, d time.Duration) error                       // waits between two looks at something outside
 	drivers    struct {
 		sync.Mutex
-		byURL map[string]forge.Forge
+		byURL    map[string]forge.Forge
+		limiters []*transport.Limiter
 	}
 }
 
@@ -134,7 +136,16 @@ func unwritable(data string, err error) error {
 }
 
 // Close releases the data folder.
-func (o *Ops) Close() { o.store.Close() }
+func (o *Ops) Close() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	o.drivers.Lock()
+	defer o.drivers.Unlock()
+	for _, l := range o.drivers.limiters {
+		_ = l.Release(ctx) // what is left of its slice comes back by itself otherwise
+	}
+	o.store.Close()
+}
 
 // tip reads the commit that a repository's default branch stands at.
 func (o *Ops) tip(ctx context.Context, repo fleet.Repository) (string, error) {

@@ -77,6 +77,7 @@ type ask struct {
 	left   map[string]int  // granted, and not accounted for
 	want   map[string]int  // calls that wait for a grant
 	writes int             // of them or others, those that make something and wait for their turn
+	gone   bool            // it asks no more
 }
 
 // grant is what a limiter may do.
@@ -187,6 +188,9 @@ func (b *ledger) settle(a ask, limits Limits, now time.Time) grant {
 		}
 	}
 	b.Holders[a.holder] = own
+	if a.gone && len(own.Left) == 0 {
+		delete(b.Holders, a.holder)
+	}
 	b.bury(now)
 	g := grant{closed: b.Closed, until: own.Until, pools: map[string]share{}}
 	for _, h := range b.Holders {

@@ -39,7 +39,7 @@ func (l *Limiter) settle(ctx context.Context, graphql, write bool) (must, error)
 	l.mu.Unlock()
 	var err error
 	if !asked {
-		err = l.amend(ctx)
+		err = l.ask(ctx)
 	}
 	<-l.turn
 	if err != nil {
@@ -60,12 +60,36 @@ func (l *Limiter) settle(ctx context.Context, graphql, write bool) (must, error)
 	return must{what: mustAsk}, nil // or take what there is now
 }
 
-// amend tells the books what is known, and takes what they grant. The caller has the turn.
-func (l *Limiter) amend(ctx context.Context) error {
+// Release gives back what was granted and not used, for others to have at once. It is for a limiter that is not used any more, or not
+// for some time.
+func (l *Limiter) Release(ctx context.Context) error {
+	select {
+	case l.turn <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	defer func() { <-l.turn }()
+	l.mu.Lock()
+	used, name := l.begun > 0, l.at
+	l.until = time.Time{} // nothing that was granted is taken any more
+	l.mu.Unlock()
+	if !used {
+		return nil
+	}
+	return l.amend(ctx, name, true)
+}
+
+// ask amends the books under the name that the credential has now. The caller has the turn.
+func (l *Limiter) ask(ctx context.Context) error {
 	name, err := l.name(ctx)
 	if err != nil {
 		return err
 	}
+	return l.amend(ctx, name, false)
+}
+
+// amend tells the books what is known, and takes what they grant, which is nothing for one that is gone. The caller has the turn.
+func (l *Limiter) amend(ctx context.Context, name string, gone bool) error {
 	l.mu.Lock()
 	if name != l.at { // another token: another budget
 		if l.at != "" {
@@ -77,7 +101,7 @@ func (l *Limiter) amend(ctx context.Context) error {
 	if now.Sub(l.settled) >= refresh {
 		l.tokens = 0 // of calls that were given up
 	}
-	a := ask{holder: l.holder, closed: l.closed, told: map[string]told{}, left: map[string]int{}, want: map[string]int{}, writes: max(l.writers-l.tokens, 0)}
+	a := ask{holder: l.holder, closed: l.closed, told: map[string]told{}, left: map[string]int{}, want: map[string]int{}, writes: max(l.writers-l.tokens, 0), gone: gone}
 	for name, p := range l.pools {
 		if p.told != nil {
 			a.told[name] = *p.told
@@ -94,12 +118,15 @@ func (l *Limiter) amend(ctx context.Context) error {
 			a.want[name] = p.waiting
 		}
 	}
+	if gone {
+		a.want, a.writes = nil, 0
+	}
 	l.begun++
 	round := l.begun
 	l.mu.Unlock()
 
 	var g grant
-	err = l.books.Amend(ctx, name, func(kept string) (string, error) {
+	err := l.books.Amend(ctx, name, func(kept string) (string, error) {
 		b := readLedger(kept)
 		now = l.now()
 		g = b.settle(a, l.limits, now)
@@ -126,6 +153,9 @@ func (l *Limiter) amend(ctx context.Context) error {
 		p.open, p.scout, p.reset, p.dry, p.why = s.open, s.scout, s.reset, now.Add(s.wait), s.why
 		p.free += s.calls
 	}
+	if gone {
+		l.until = time.Time{}
+	}
 	l.tokens += g.writes
 	l.dry = now.Add(g.wait)
 	l.most = max(1, l.limits.AtOnce/max(g.holders, 1))
@@ -151,7 +181,7 @@ func (l *Limiter) announce(ctx context.Context) {
 	defer cancel()
 	select {
 	case l.turn <- struct{}{}:
-		_ = l.amend(ctx)
+		_ = l.ask(ctx)
 		<-l.turn
 	case <-ctx.Done():
 	}

@@ -232,6 +232,28 @@ func exerciseSharing(t *testing.T, database func(t *testing.T) string) {
 		}
 	})
 
+	t.Run("what one gives back", func(t *testing.T) {
+		c := start()
+		h := newLimited(t, 100, c.now().Add(30*time.Minute))
+		a, b, _ := two(t, h, transport.Limits{}, c)
+		for range 2 {
+			if _, err := a.JSON(t.Context(), "GET", h.url.String(), nil, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := a.Limiter().Release(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if until(t, h, b, "GET"); h.left != 0 || h.refused != 0 {
+			t.Errorf("%d left, %d refused", h.left, h.refused)
+		}
+		h.left, h.reset = 10, c.now().Add(2*time.Hour)
+		c.advance(time.Hour)
+		if _, err := a.JSON(t.Context(), "GET", h.url.String(), nil, nil); err != nil {
+			t.Errorf("it does not go on: %v", err)
+		}
+	})
+
 	t.Run("what is made", func(t *testing.T) {
 		c := start()
 		h := newLimited(t, 0, time.Time{})
