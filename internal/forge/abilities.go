@@ -79,6 +79,28 @@ type PullRef struct {
 	Number int
 }
 
+// Unread is the pull request beside the error of reading it.
+func (r PullRef) Unread() Pull { return Pull{Repository: r.Repo.Name, Number: r.Number} }
+
+// Index keys pull requests by what finds them in lists, each once and in their order. One that has no key is said to be unread;
+// ok is false when the listener has heard enough.
+func Index(among []PullRef, key func(PullRef) (string, error), yield func(Pull, error) bool) (refs map[string]PullRef, order []string, ok bool) {
+	refs = map[string]PullRef{}
+	for _, ref := range among {
+		k, err := key(ref)
+		if err != nil {
+			if !yield(ref.Unread(), err) {
+				return nil, nil, false
+			}
+			continue
+		}
+		if _, twice := refs[k]; !twice {
+			refs[k], order = ref, append(order, k)
+		}
+	}
+	return refs, order, true
+}
+
 // Ability is something that Gaggle asks of a host, and whether the credential allows it.
 type Ability struct {
 	Name   string `json:"name"`

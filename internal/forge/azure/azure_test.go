@@ -26,9 +26,6 @@ func harness(t *testing.T, seed uint64, faults simulator.Faults, seen func(simul
 	}
 	project, name, _ := strings.Cut(simulator.Slug, "/")
 	h.Forge, h.Repo.URL, h.MostBody = f, url+"/"+project+"/_git/"+name, azure.MostBody
-	if faults != (simulator.Faults{}) {
-		h.Transient = forge.Passing
-	}
 	return host, f, h
 }
 

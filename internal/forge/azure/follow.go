@@ -91,7 +91,7 @@ func (f *Forge) Follow(ctx context.Context, among []forge.PullRef, since time.Ti
 			return
 		}
 		for _, s := range seen {
-			pull := forge.Pull{Repository: s.ref.Repo.Name, Number: s.ref.Number}
+			pull := s.ref.Unread()
 			if s.err == nil {
 				pull = f.toPull(s.ref.Repo, s.p)
 				pull.CI = s.ci

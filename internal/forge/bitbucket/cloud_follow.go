@@ -5,7 +5,6 @@ import (
 	"context"
 	"iter"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -61,7 +60,7 @@ func (f *Cloud) learn(repo fleet.Repository, p *cloudPull) {
 		m.of, m.slugs, m.authors, m.through = map[string]string{}, map[string]string{}, map[string][]string{}, map[string]time.Time{}
 		m.last, m.seen = map[string]*cloudPull{}, map[string]cloudSeen{}
 	}
-	m.last[cloudKey(slug, p.ID)] = p
+	m.last[pullKey(slug, p.ID)] = p
 	if uuid := p.Destination.Repository.UUID; uuid != "" {
 		m.slugs[uuid] = slug
 	}
@@ -73,10 +72,6 @@ func (f *Cloud) learn(repo fleet.Repository, p *cloudPull) {
 	if uuid := p.Author.UUID; uuid != "" && !slices.Contains(m.authors[workspace], uuid) && len(m.authors[workspace]) < 10 {
 		m.authors[workspace] = append(m.authors[workspace], uuid)
 	}
-}
-
-func cloudKey(slug string, number int) string {
-	return strings.ToLower(slug) + "#" + strconv.Itoa(number)
 }
 
 // part is what is looked at closer.
@@ -142,18 +137,17 @@ func (p *pass) mine(uuid, name string) string {
 // which are too young to have any. Of those at rest some take their turn in each pass: see rest.
 func (f *Cloud) Follow(ctx context.Context, among []forge.PullRef, since time.Time) iter.Seq2[forge.Pull, error] {
 	return func(yield func(forge.Pull, error) bool) {
-		p := &pass{Cloud: f, began: f.now(), bySlug: map[string][]string{}, refs: map[string]forge.PullRef{}, gone: map[string]bool{}, taken: map[string]part{}}
-		for _, ref := range among {
+		refs, keys, ok := forge.Index(among, func(ref forge.PullRef) (string, error) {
 			slug, err := f.slug(ref.Repo)
-			if err != nil {
-				if !yield(forge.Pull{Repository: ref.Repo.Name, Number: ref.Number}, err) {
-					return
-				}
-				continue
-			}
-			slug = strings.ToLower(slug)
-			key := cloudKey(slug, ref.Number)
-			p.keys, p.bySlug[slug], p.refs[key] = append(p.keys, key), append(p.bySlug[slug], key), ref
+			return pullKey(slug, ref.Number), err
+		}, yield)
+		if !ok {
+			return
+		}
+		p := &pass{Cloud: f, began: f.now(), keys: keys, bySlug: map[string][]string{}, refs: refs, gone: map[string]bool{}, taken: map[string]part{}}
+		for _, key := range keys {
+			slug, _, _ := strings.Cut(key, "#")
+			p.bySlug[slug] = append(p.bySlug[slug], key)
 		}
 		if err := p.look(ctx, since); err != nil {
 			yield(forge.Pull{}, err)
@@ -168,7 +162,7 @@ func (f *Cloud) Follow(ctx context.Context, among []forge.PullRef, since time.Ti
 			wg.Wait()
 			for i, key := range some {
 				if errs[i] != nil {
-					pulls[i] = forge.Pull{Repository: p.refs[key].Repo.Name, Number: p.refs[key].Number}
+					pulls[i] = p.refs[key].Unread()
 				}
 				if !yield(pulls[i], errs[i]) {
 					return

@@ -68,7 +68,7 @@ func (p *pass) list(ctx context.Context, workspace, author string, since time.Ti
 			if err != nil {
 				return err
 			}
-			key := cloudKey(p.mine(raw.Destination.Repository.UUID, raw.Destination.Repository.FullName), raw.ID)
+			key := pullKey(p.mine(raw.Destination.Repository.UUID, raw.Destination.Repository.FullName), raw.ID)
 			named[key] = true
 			if ref, ok := p.refs[key]; ok {
 				p.learn(ref.Repo, &raw)

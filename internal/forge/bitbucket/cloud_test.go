@@ -26,9 +26,6 @@ func cloudAt(t *testing.T, seed uint64, faults simulator.Faults, now func() time
 		t.Fatal(err)
 	}
 	h.Forge, h.Repo.URL, h.NoLabels, h.LooseHead = f, url+"/"+simulator.Slug+".git", true, true
-	if faults != (simulator.Faults{}) {
-		h.Transient = forge.Passing
-	}
 	return host, f, h
 }
 

@@ -87,22 +87,17 @@ func (f *DataCenter) learn(repo fleet.Repository, p *dcPull) {
 }
 
 // Follow implements forge.Follower: one call for a hundred open pull requests, one for their builds, and one for those that
-// were closed; and one for each of those whose branches moved, so that the server looks for conflicts. What is in no list is asked for, unless it was seen to be at rest. The server does not tell replies to
-// comments: they are seen with the next other change.
+// were closed; and one for each of those whose branches moved, so that the server looks for conflicts. What is in no list is
+// asked for, unless it was seen to be at rest. The server does not tell replies to comments: they are seen with the next other
+// change.
 func (f *DataCenter) Follow(ctx context.Context, among []forge.PullRef, since time.Time) iter.Seq2[forge.Pull, error] {
 	return func(yield func(forge.Pull, error) bool) {
-		left := map[string]forge.PullRef{}
-		var order []string
-		for _, ref := range among {
+		left, order, ok := forge.Index(among, func(ref forge.PullRef) (string, error) {
 			slug, err := f.slug(ref.Repo)
-			if err != nil {
-				if !yield(forge.Pull{Repository: ref.Repo.Name, Number: ref.Number}, err) {
-					return
-				}
-				continue
-			}
-			key := strings.ToLower(slug) + "#" + strconv.Itoa(ref.Number)
-			left[key], order = ref, append(order, key)
+			return pullKey(slug, ref.Number), err
+		}, yield)
+		if !ok {
+			return
 		}
 		if len(left) == 0 {
 			return
@@ -152,7 +147,7 @@ func (f *DataCenter) Follow(ctx context.Context, among []forge.PullRef, since ti
 				}
 				one, err := f.get(ctx, ref.Repo, ref.Number)
 				if err != nil {
-					if !yield(forge.Pull{Repository: ref.Repo.Name, Number: ref.Number}, err) {
+					if !yield(ref.Unread(), err) {
 						return
 					}
 					continue
@@ -163,7 +158,7 @@ func (f *DataCenter) Follow(ctx context.Context, among []forge.PullRef, since ti
 			if stale := !p.Properties.MergeResult.Current; stale && tries > 0 {
 				tries--
 				if err := f.try(ctx, ref.Repo, &p); err != nil {
-					if !yield(forge.Pull{Repository: ref.Repo.Name, Number: ref.Number}, err) {
+					if !yield(ref.Unread(), err) {
 						return
 					}
 					continue
@@ -204,16 +199,16 @@ func (f *DataCenter) followed(ctx context.Context, first forge.PullRef) ([]strin
 
 // meant finds the reference that a listed pull request is meant by: a repository that moved is listed where it is now.
 func (f *DataCenter) meant(left map[string]forge.PullRef, p *dcPull) (string, bool) {
-	number := "#" + strconv.Itoa(p.ID)
-	key := strings.ToLower(p.To.Repository.Project.Key+"/"+p.To.Repository.Slug) + number
+	key := pullKey(p.To.Repository.Project.Key+"/"+p.To.Repository.Slug, p.ID)
 	if _, ok := left[key]; ok {
 		return key, true
 	}
 	slug, ok := f.places.get(strconv.Itoa(p.To.Repository.ID))
+	key = pullKey(slug, p.ID)
 	if ok {
-		_, ok = left[slug+number]
+		_, ok = left[key]
 	}
-	return slug + number, ok
+	return key, ok
 }
 
 // builds sums up what builds say of the heads of open pull requests, a call for each hundred.

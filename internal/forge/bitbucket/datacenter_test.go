@@ -28,9 +28,6 @@ func dataCenterAt(t *testing.T, seed uint64, faults simulator.Faults, now func()
 		t.Fatal(err)
 	}
 	h.Forge, h.Repo.URL, h.NoLabels, h.LooseHead = f, url+"/scm/"+simulator.Slug+".git", true, true
-	if faults != (simulator.Faults{}) {
-		h.Transient = forge.Passing
-	}
 	return host, f, h
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -73,6 +74,11 @@ func checkName(name, key string) string {
 func same(base *url.URL, raw string) bool {
 	u, err := url.Parse(raw)
 	return err == nil && u.Scheme == base.Scheme && u.Host == base.Host
+}
+
+// pullKey is what a followed pull request is known by.
+func pullKey(slug string, number int) string {
+	return strings.ToLower(slug) + "#" + strconv.Itoa(number)
 }
 
 // states is a filter of pull requests.

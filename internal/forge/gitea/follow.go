@@ -99,7 +99,7 @@ func (f *Forge) Follow(ctx context.Context, among []forge.PullRef, since time.Ti
 			wg.Wait()
 			for i, ref := range some {
 				if errs[i] != nil {
-					pulls[i] = forge.Pull{Repository: ref.Repo.Name, Number: ref.Number}
+					pulls[i] = ref.Unread()
 				}
 				if !yield(pulls[i], errs[i]) {
 					return

@@ -27,9 +27,6 @@ func harnessAt(t *testing.T, seed uint64, faults simulator.Faults, now func() ti
 		t.Fatal(err)
 	}
 	h.Forge, h.Repo.URL = f, url+"/"+simulator.Slug+".git"
-	if faults != (simulator.Faults{}) {
-		h.Transient = forge.Passing
-	}
 	return host, f, h
 }
 

@@ -208,7 +208,7 @@ func (f *Forge) Follow(ctx context.Context, among []forge.PullRef, _ time.Time) 
 			for i, ref := range chunk {
 				owner, name, err := f.slug(ref.Repo)
 				if err != nil {
-					if !yield(forge.Pull{Repository: ref.Repo.Name, Number: ref.Number}, err) {
+					if !yield(ref.Unread(), err) {
 						return
 					}
 					continue
@@ -231,7 +231,7 @@ func (f *Forge) Follow(ctx context.Context, among []forge.PullRef, _ time.Time) 
 				if _, asked := variables["o"+alias[1:]]; !asked {
 					continue
 				}
-				pull, err := forge.Pull{Repository: ref.Repo.Name, Number: ref.Number}, error(nil)
+				pull, err := ref.Unread(), error(nil)
 				switch at := data[alias]; {
 				case at != nil && at.PullRequest != nil:
 					pull = at.PullRequest.pull(ref.Repo.Name, problems)

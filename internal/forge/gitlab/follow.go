@@ -22,24 +22,21 @@ import (
 // ones are yielded.
 func (f *Forge) Follow(ctx context.Context, among []forge.PullRef, since time.Time) iter.Seq2[forge.Pull, error] {
 	return func(yield func(forge.Pull, error) bool) {
-		w := &watched{forge: f, left: map[string]forge.PullRef{}, yield: yield}
-		for _, ref := range among {
+		left, _, ok := forge.Index(among, func(ref forge.PullRef) (string, error) {
 			slug, err := forge.Slug(ref.Repo, f.site.Path)
-			if err != nil {
-				if !yield(forge.Pull{Repository: ref.Repo.Name, Number: ref.Number}, err) {
-					return
-				}
-				continue
-			}
-			w.left[strings.ToLower(slug)+"!"+strconv.Itoa(ref.Number)] = ref
+			return strings.ToLower(slug) + "!" + strconv.Itoa(ref.Number), err
+		}, yield)
+		if !ok {
+			return
 		}
+		w := &watched{forge: f, left: left, yield: yield}
 		if len(w.left) == 0 || !w.open(ctx) || len(w.left) == 0 || !since.IsZero() && !w.changed(ctx, since) {
 			return
 		}
 		for _, ref := range w.left { // made by another account, at rest for long, or gone
 			p, err := f.Get(ctx, ref.Repo, ref.Number)
 			if err != nil {
-				p = forge.Pull{Repository: ref.Repo.Name, Number: ref.Number}
+				p = ref.Unread()
 			}
 			if !yield(p, err) {
 				return

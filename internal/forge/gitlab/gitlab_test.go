@@ -21,9 +21,6 @@ func harness(t *testing.T, seed uint64, faults simulator.Faults) (*simulator.Hos
 		t.Fatal(err)
 	}
 	h.Forge, h.Repo.URL = f, url+"/"+simulator.Slug+".git"
-	if faults != (simulator.Faults{}) {
-		h.Transient = forge.Passing
-	}
 	return host, f, h
 }
 

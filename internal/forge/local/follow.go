@@ -23,7 +23,7 @@ func (f *Forge) Follow(ctx context.Context, among []forge.PullRef, since time.Ti
 			}
 			p, changed, err := f.followed(ctx, hosts, ref, since)
 			if err != nil {
-				p = forge.Pull{Repository: ref.Repo.Name, Number: ref.Number}
+				p = ref.Unread()
 			}
 			if (changed || err != nil) && !yield(p, err) {
 				return
