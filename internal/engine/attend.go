@@ -289,62 +289,6 @@ func (v *visit) blame(ctx context.Context, c forge.Checks, list []forge.Check) e
 	return nil
 }
 
-// facts gathers what policy decides by.
-func (v *visit) facts(ctx context.Context) (policy.PullFacts, error) {
-	rules := v.e.owner(v.t.Owner)
-	open, _, _ := rules.Window(v.now)
-	f := policy.PullFacts{
-		Active: v.row.State == fleet.CampaignActive, Touched: v.f.Touched, HandsOff: v.f.HandsOff, Asked: v.f.Asked, Draft: v.pull.Draft, Conflicts: v.pull.Conflicts,
-		CI: v.f.CI, Blamed: len(v.blamed) > 0, Requests: len(v.asks), Revisions: v.f.Revisions, MaxRevisions: v.c.PullRequest.Revisions,
-		Policy: v.c.Merge.Policy, Approvals: v.f.Approvals, Objectors: v.f.Objectors, OwnerSays: rules.Merge, Window: open, Queued: v.pull.Queued,
-		Rested: v.now.Sub(v.f.ActiveAt), RemindAfter: v.c.PullRequest.RemindAfter, Reminded: -1, CloseAfter: v.c.PullRequest.CloseAfter, Refreshed: -1,
-	}
-	if f.CI == "before" {
-		f.CI = "failed"
-	}
-	if !v.f.Reminded.IsZero() && v.f.Reminded.After(v.f.ActiveAt.Add(-time.Second)) {
-		f.Reminded = v.now.Sub(v.f.Reminded)
-	}
-	if !v.f.Refreshed.IsZero() {
-		f.Refreshed = v.now.Sub(v.f.Refreshed)
-	}
-	all := []*visit{v}
-	for _, t := range v.mates {
-		mate := *v
-		mate.t = t
-		var err error
-		if mate.row, mate.c, err = v.e.campaign(ctx, t.Campaign); err != nil {
-			return f, err
-		}
-		f.Active = f.Active && mate.row.State == fleet.CampaignActive
-		f.Policy = policy.Stricter(f.Policy, mate.c.Merge.Policy)
-		all = append(all, &mate)
-	}
-	if f.Policy != spec.MergeAuto || len(f.Approvals) > 0 {
-		return f, nil
-	}
-	f.Rule, f.Evidence = true, true
-	var riskiest policy.Risk
-	for _, one := range all {
-		rule, risk, err := one.mergeRule(ctx)
-		if err != nil {
-			return f, err
-		}
-		evidence, err := one.e.evidence(ctx, one.c, one.t.Wave)
-		if err != nil {
-			return f, err
-		}
-		if f.Risk == "" || risk.Score > riskiest.Score {
-			riskiest, f.Risk = risk, "risk "+risk.String()
-		}
-		if f.Evidence {
-			f.Proof = evidence.String() // the first that is not enough, or the last
-		}
-		f.Rule, f.Evidence = f.Rule && rule, f.Evidence && evidence.Open
-	}
-	return f, nil
-}
-
 // baseMoved says whether the default branch went on since the change was made.
 func (v *visit) baseMoved(ctx context.Context) (bool, error) {
 	if v.e.cfg.Tip == nil {
@@ -471,40 +415,4 @@ func (v *visit) close(ctx context.Context, comment, message string) error {
 		}
 		return errors.Join(v.e.together(ctx, tx, v.t, v.f, move), tx.Move(ctx, &v.t, move))
 	})
-}
-
-// merge merges the pull request as it was verified and approved, or not at all.
-func (v *visit) merge(ctx context.Context, why string) error {
-	by := "auto"
-	if len(v.f.Approvals) > 0 {
-		by = "approved"
-	}
-	// Who merges is written down first: afterwards nobody could tell.
-	v.f.MergedBy = by
-	if err := v.e.record(ctx, v.t.ID, func(ctx context.Context, tx *store.Tx) error { return tx.SaveFollow(ctx, v.f) }); err != nil {
-		return err
-	}
-	err := v.host.Merge(ctx, v.repo, v.t.PullNumber, forge.MergeSpec{Method: forge.Method(v.c.Merge.Method), ExpectHead: v.t.HeadCommit})
-	switch code := fleet.CodeOf(err); {
-	case err == nil:
-	case errors.Is(err, forge.ErrQueued):
-		return v.save(ctx, "handed to the forge to merge: "+why)
-	case code == fleet.CodeMergeConflict:
-		v.f.MergedBy = ""
-		if really, err := v.conflicts(ctx); err != nil || !really {
-			return errors.Join(err, v.save(ctx, ""))
-		}
-		return v.begin(ctx, fleet.Revision{Kind: fleet.ReviseBase}, "the base moved in the way of the change")
-	case code == fleet.CodeConflict, forge.Passing(err), ctx.Err() != nil:
-		return err // the next pass sees what became of it
-	default:
-		v.f.MergedBy = ""
-		return v.ask(ctx, "merge: "+err.Error(), "it could not be merged: "+err.Error())
-	}
-	got, err := v.host.Get(ctx, v.repo, v.t.PullNumber)
-	if err != nil || got.State != forge.StateMerged {
-		return err // the next pass sees it
-	}
-	v.pull, v.merging = got, why
-	return v.rest(ctx)
 }

@@ -8,9 +8,7 @@ import (
 
 	"gaggle/internal/attempt"
 	"gaggle/internal/fleet"
-	"gaggle/internal/forge"
 	"gaggle/internal/policy"
-	"gaggle/internal/publish"
 	"gaggle/internal/spec"
 	"gaggle/internal/store"
 )
@@ -79,55 +77,6 @@ func (e *Engine) step(ctx context.Context, id int64) error {
 	return nil
 }
 
-// ready proposes a ready target, or notes what it waits for: its owner's time, or a place among the pull requests that may be
-// open at once. A pass lets it go on.
-func (e *Engine) ready(ctx context.Context, h *hold, row store.Campaign, c *spec.Campaign, t fleet.Target) error {
-	wait := ""
-	held, err := h.begin(ctx, func(tx *store.Tx) (err error) {
-		if c.PullRequest.Batch != "" {
-			if err := tx.LockBatches(ctx); err != nil {
-				return err
-			}
-		}
-		// The row may have moved between the first look and the lease.
-		if t, err = tx.Target(ctx, t.ID); err != nil || t.State != fleet.Ready || t.Follows() {
-			return err
-		}
-		var others []fleet.Target
-		if wait, others, err = e.place(ctx, tx, c, t); err != nil {
-			return err
-		}
-		switch {
-		case wait != "":
-			// Given back at once: whoever gathers a batch leaves out what is held.
-			return errors.Join(e.hold(ctx, tx, t, wait), tx.Release(ctx, e.worker, t.ID))
-		case len(others) > 0:
-			return e.lead(ctx, tx, &t, others)
-		}
-		return nil
-	})
-	switch {
-	case err != nil:
-		return err
-	case !held:
-		return store.ErrSnooze{For: time.Second}
-	case t.State != fleet.Ready || t.Follows() || !mayPropose(row, c, t):
-		return nil
-	case wait != "":
-		return nil
-	}
-	return e.propose(ctx, h, row, c, t)
-}
-
-// hold notes what a ready target waits for.
-func (e *Engine) hold(ctx context.Context, tx *store.Tx, t fleet.Target, why string) error {
-	news, err := tx.Hold(ctx, t.ID, why)
-	if err != nil || !news {
-		return err
-	}
-	return tx.Record(ctx, store.Event{Campaign: t.Campaign, Target: t.ID, Component: t.Component, Kind: "note", Actor: e.cfg.Actor, Message: "it waits: " + why})
-}
-
 // reclaim queues a target again that is marked as changing although nobody holds it: its worker ended without taking
 // the attempt back.
 func (e *Engine) reclaim(ctx context.Context, id int64) error {
@@ -143,81 +92,9 @@ func (e *Engine) reclaim(ctx context.Context, id int64) error {
 	})
 }
 
-// hold is this worker's lease of one target, for one step.
-type hold struct {
-	engine *Engine
-	target int64
-	held   bool
-}
-
-func (h *hold) take(ctx context.Context) (bool, error) {
-	var err error
-	h.held, err = h.engine.store.Lease(ctx, h.engine.worker, h.target)
-	return h.held, err
-}
-
-// begin runs do in the transaction that takes the lease; false when somebody else has it.
-func (h *hold) begin(ctx context.Context, do func(tx *store.Tx) error) (bool, error) {
-	held := false
-	err := h.engine.store.Tx(ctx, func(tx *store.Tx) (err error) {
-		if held, err = tx.Lease(ctx, h.engine.worker, h.target); err != nil || !held {
-			return err
-		}
-		return do(tx)
-	})
-	h.held = held && err == nil
-	return h.held, err
-}
-
-// end runs do in the transaction that gives the lease back. It fails when the lease is lost.
-func (h *hold) end(ctx context.Context, do func(ctx context.Context, tx *store.Tx) error) error {
-	err := h.engine.record(ctx, h.target, func(ctx context.Context, tx *store.Tx) error {
-		if err := do(ctx, tx); err != nil {
-			return err
-		}
-		return tx.Release(ctx, h.engine.worker, h.target)
-	})
-	if err == nil {
-		h.held = false
-	}
-	return err
-}
-
-// endAttempt is end for a step that made an attempt. When a person moved the target meanwhile, what the attempt did is kept, and the
-// target is left alone.
-func (h *hold) endAttempt(ctx context.Context, a *fleet.Attempt, do func(ctx context.Context, tx *store.Tx) error) error {
-	err := h.end(ctx, do)
-	if err != nil && fleet.CodeOf(err) == fleet.CodeConflict {
-		return h.end(ctx, func(ctx context.Context, tx *store.Tx) error {
-			return errors.Join(tx.SaveAttempt(ctx, a), tx.DropReplies(ctx, a.Target))
-		})
-	}
-	return err
-}
-
-// release gives back what no end gave back. When it fails the lease stays until this worker is discharged.
-func (h *hold) release(ctx context.Context) {
-	if h.held {
-		_ = h.engine.store.Release(context.WithoutCancel(ctx), h.engine.worker, h.target)
-	}
-}
-
 // mayPropose says whether a ready target goes on without a person.
 func mayPropose(row store.Campaign, c *spec.Campaign, t fleet.Target) bool {
 	return snapshot(row, c, nil, 0).MayPropose(t.Wave, t.Approved)
-}
-
-// record runs do in a transaction that fails unless this worker still holds the target. It outlives ctx for a while, so
-// that stopping can still write down what happened.
-func (e *Engine) record(ctx context.Context, id int64, do func(ctx context.Context, tx *store.Tx) error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-	defer cancel()
-	return e.store.Tx(ctx, func(tx *store.Tx) error {
-		if err := tx.Holds(ctx, e.worker, id); err != nil {
-			return err
-		}
-		return do(ctx, tx)
-	})
 }
 
 // change runs one attempt from start to end.
@@ -391,129 +268,8 @@ func RecordKey(attempt int64, name string) string {
 	return fmt.Sprintf("attempt/%d/%s", attempt, name)
 }
 
-// proposal gathers what a pull request is made of.
-func (e *Engine) proposal(ctx context.Context, c *spec.Campaign, t fleet.Target, order attempt.Order) (publish.Proposal, error) {
-	p := publish.Proposal{Campaign: c, Target: t, Repository: order.Repository, Component: order.Component}
-	var err error
-	if p.Diff, err = e.store.GetRecord(ctx, t.DiffKey); err != nil {
-		return p, err
-	}
-	attempts, err := e.store.Attempts(ctx, t.ID)
-	if n := len(attempts); n > 0 {
-		p.Attempt = attempts[n-1]
-	}
-	if err == nil {
-		p.With, err = e.with(ctx, t)
-	}
-	return p, err
-}
-
-// propose opens the pull request of a ready target, or finds it.
-func (e *Engine) propose(ctx context.Context, h *hold, row store.Campaign, c *spec.Campaign, t fleet.Target) error {
-	fail := func(err error) error {
-		return h.end(ctx, func(ctx context.Context, tx *store.Tx) error {
-			if err := e.leave(ctx, tx, &t); err != nil {
-				return err
-			}
-			return tx.Move(ctx, &t, store.Move{To: fleet.Failed, Actor: e.cfg.Actor, Reason: fleet.CodeOf(err), Message: err.Error()})
-		})
-	}
-	order, err := e.order(ctx, c, t)
-	if fleet.CodeOf(err) == fleet.CodeNotFound && err != nil {
-		return fail(err)
-	}
-	if err != nil {
-		return err
-	}
-	p, err := e.proposal(ctx, c, t, order)
-	if err != nil {
-		return err
-	}
-	got, err := e.cfg.Publisher.Publish(ctx, p)
-	var misfit *publish.Misfit
-	switch code := fleet.CodeOf(err); {
-	case err == nil:
-	case ctx.Err() != nil:
-		return err // publishing again finds what was made
-	case errors.As(err, &misfit):
-		if err := e.alone(ctx, misfit.Target, misfit.Err); err != nil {
-			return err
-		}
-		return e.propose(ctx, h, row, c, t)
-	case code == fleet.CodeForgeRateLimit:
-		return store.ErrSnooze{For: publish.RetryAfter(err)}
-	case forge.Passing(err), code == fleet.CodeForge, code == fleet.CodeDatabase:
-		return err // River tries again, later and later
-	default:
-		return fail(err)
-	}
-	t.HeadCommit, t.PullNumber, t.PullURL = got.Head, got.Pull.Number, got.Pull.URL
-	f := fleet.Follow{Target: t.ID, Campaign: t.Campaign, OpenedAt: got.Pull.CreatedAt, ActiveAt: e.store.Now(), Changed: got.Pull.UpdatedAt, LookAgain: e.store.Now().Add(fresh), Head: got.Head, Base: t.BaseCommit}
-	for _, other := range p.With {
-		f.With = append(f.With, other.Target.ID)
-	}
-	move := store.Move{To: fleet.Proposed, Actor: e.cfg.Actor, Message: got.Pull.URL}
-	if got.Pull.State != forge.StateOpen {
-		move.To, move.Message = fleet.Closed, "its pull request was found "+string(got.Pull.State)
-		if got.Pull.State == forge.StateMerged {
-			move.To, f.MergedAt, f.MergeSHA, f.MergedBy = fleet.Merged, e.store.Now(), got.Pull.MergeSHA, "people"
-		}
-	}
-	was, err := e.store.Follow(ctx, t.ID)
-	if err != nil {
-		return err
-	}
-	if f.Asks = was.Asks; len(f.Asks) > 0 {
-		f.LookAgain = time.Time{} // reviewers said it where the change stood before
-	}
-	return h.end(ctx, func(ctx context.Context, tx *store.Tx) error {
-		if err := errors.Join(tx.SaveFollow(ctx, f), keepProvenance(ctx, tx, p, got)); err != nil {
-			return err
-		}
-		if len(p.With) > 0 && len(got.With) == 0 { // the branch's pull request had ended before
-			if err := e.disband(ctx, tx, t.ID, 0, "the pull request that it was to share is over: it gets its own", nil); err != nil {
-				return err
-			}
-		}
-		if err := e.together(ctx, tx, t, f, move); err != nil {
-			return err
-		}
-		return tx.Move(ctx, &t, move)
-	})
-}
-
-// orphaned lets a target go on that follows one that leads nobody any more.
-func (e *Engine) orphaned(ctx context.Context, t fleet.Target) error {
-	return e.store.Tx(ctx, func(tx *store.Tx) error {
-		leader, err := tx.Target(ctx, t.Batch)
-		if err != nil || leader.Leads() && !leader.State.AtRest() {
-			return err
-		}
-		return e.letOut(ctx, tx, t, 0, "it gets a pull request of its own")
-	})
-}
-
 // The records of an attempt that say how what was pushed came about.
 const (
 	RecordProvenance = "provenance"
 	RecordEnvelope   = "provenance.dsse"
 )
-
-// keepProvenance stores what the commit and the pull request name by its digest. It was made from what is stored, so that
-// whoever pushes again after a crash makes the same.
-func keepProvenance(ctx context.Context, tx *store.Tx, in publish.Proposal, out publish.Published) error {
-	for i, p := range out.With {
-		if err := keepProvenance(ctx, tx, in.With[i], publish.Published{Provenance: p}); err != nil {
-			return err
-		}
-	}
-	a, p := in.Attempt, out.Provenance
-	for name, data := range map[string][]byte{RecordProvenance: p.Statement, RecordEnvelope: p.Envelope} {
-		if len(data) > 0 {
-			if err := tx.PutRecord(ctx, RecordKey(a.ID, name), data); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
