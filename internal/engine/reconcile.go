@@ -226,7 +226,7 @@ func (e *Engine) keep(ctx context.Context, tx *store.Tx, a *fleet.Attempt, out a
 			return "", err
 		}
 	}
-	if a.State == "done" {
+	if !policy.TakenUp(a.Reason) {
 		if err := tx.DropReplies(ctx, a.Target); err != nil {
 			return "", err
 		}

@@ -21,6 +21,44 @@ func TestAnAttemptTakenUpPaysNothingTwice(t *testing.T) {
 	}
 }
 
+// Nor does one that is tried again after its model was too busy to go on.
+func TestAnAttemptAfterABusyModelPaysNothingTwice(t *testing.T) {
+	var whole int64
+	for _, busyFrom := range []int64{1000, 3} {
+		sound := rulemodel.New(rulemodel.Config{Key: plantedKey, Lazy: true})
+		var answered atomic.Int64
+		var free atomic.Bool
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if answered.Load()+1 >= busyFrom && !free.Load() {
+				w.WriteHeader(529)
+				return
+			}
+			answered.Add(1)
+			sound.ServeHTTP(w, r)
+		}))
+		t.Cleanup(server.Close)
+		h := newHouse(t, Models{Anthropic: Endpoint{URL: server.URL, Key: plantedKey}, Model: DefaultAnthropicModel, Judge: DefaultAnthropicJudge}, "one")
+		file := h.prompted("c", "native", "limits: {attempts: 1, minutes: 0.2}\nrollout: {gate: {success: 0}}")
+		h.run(file)
+		if busyFrom == 1000 {
+			whole = answered.Load()
+			continue
+		}
+		if status, err := h.ops.Status(t.Context(), StatusInput{Campaign: "c"}); err != nil || status.Failed() != 1 {
+			t.Fatalf("%+v, %v", status, err) // of model_busy, or of the time that the agent waited
+		}
+		free.Store(true)
+		if _, err := h.ops.Retry(t.Context(), SelectInput{Campaign: "c"}); err != nil {
+			t.Fatal(err)
+		}
+		h.run(file)
+		h.expect("c", map[string]string{"one": "proposed"})
+		if answered.Load() != whole || whole < 4 {
+			t.Errorf("%d answers, undisturbed %d", answered.Load(), whole)
+		}
+	}
+}
+
 func takenUp(t *testing.T, agent string) {
 	if agent == "claude" {
 		installClaude(t)

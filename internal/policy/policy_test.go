@@ -66,3 +66,14 @@ func TestEveryCodeIsDecided(t *testing.T) {
 		t.Errorf("%d codes are in the source, %d in this test", found, len(want))
 	}
 }
+
+func TestTakenUp(t *testing.T) {
+	for reason, want := range map[fleet.Code]bool{
+		"": false, fleet.CodeInterrupted: true, fleet.CodeLost: true, fleet.CodeModelBusy: true, fleet.CodeSandbox: true, fleet.CodeTimeout: true,
+		fleet.CodeModel: false, fleet.CodeJudge: false, fleet.CodeVerifyFailed: false, fleet.CodeVeto: false, fleet.CodeMergeConflict: false,
+	} {
+		if got := TakenUp(reason); got != want {
+			t.Errorf("%q: %v", reason, got)
+		}
+	}
+}

@@ -9,6 +9,18 @@ func MayRetry(reason fleet.Code, attempts, limit int) bool {
 	return attempts < limit && passes(reason)
 }
 
+// TakenUp reports whether what models answered in an attempt that ended for this reason is worth having again in the next: they did
+// their part, and something else was in the way.
+func TakenUp(reason fleet.Code) bool {
+	switch reason {
+	case fleet.CodeModel, fleet.CodeJudge, fleet.CodeMergeConflict:
+		return false
+	case fleet.CodeTimeout:
+		return true // it comes further the next time
+	}
+	return passes(reason)
+}
+
 // passes says whether a fault is likely to be gone at the next try.
 func passes(reason fleet.Code) bool {
 	switch reason {
