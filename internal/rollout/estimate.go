@@ -47,9 +47,9 @@ type Estimate struct {
 	Attempts int       `json:"attempts"`      // to be made
 	Pulls    int       `json:"pulls"`         // pull requests to be opened
 
-	AttemptSeconds int64 `json:"attemptSeconds,omitempty"` // that one attempt is taken for
-	Measured       int   `json:"measured"`                 // attempts that this is the median of; 0: it is the most that one may take
-	Parallel       int   `json:"parallel"`                 // attempts at once
+	AttemptSeconds float64 `json:"attemptSeconds"` // that one attempt is taken for
+	Measured       int     `json:"measured"`       // attempts that this is the median of; 0: it is the most that one may take
+	Parallel       int     `json:"parallel"`       // attempts at once
 }
 
 // Text is the estimate as one line; "" when nothing is left to do.
@@ -82,7 +82,7 @@ type stage struct {
 // at once, or less left of a forge's limits never make it earlier.
 func Predict(s Snapshot, e Effort, now time.Time) Estimate {
 	e.Parallel = max(e.Parallel, 1)
-	out := Estimate{Bound: BoundNothing, AtLeast: []string{}, AttemptSeconds: int64(e.Attempt.Round(time.Second) / time.Second), Measured: e.Measured, Parallel: e.Parallel}
+	out := Estimate{Bound: BoundNothing, AtLeast: []string{}, AttemptSeconds: e.Attempt.Round(time.Millisecond).Seconds(), Measured: e.Measured, Parallel: e.Parallel}
 	if s.State != fleet.CampaignActive && s.State != fleet.CampaignPaused {
 		return out
 	}

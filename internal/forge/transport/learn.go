@@ -27,7 +27,7 @@ func (l *Limiter) read(a *admission, status int, h http.Header) (tells, news boo
 		return 0, false
 	}
 	now := l.now()
-	t := told{started: a.started, seen: now}
+	t := told{started: a.started}
 	remaining, ok := number("X-RateLimit-Remaining", "RateLimit-Remaining")
 	reset, ok2 := number("X-RateLimit-Reset", "RateLimit-Reset")
 	if !ok2 {
@@ -104,5 +104,5 @@ func (p *purse) note(t told, now time.Time) {
 	// Two answers come to what a pool would make of them.
 	both := pool{Low: was.low, Limit: was.limit, Reset: was.reset, Refills: was.refills, Started: was.started}
 	both.learn(t, now)
-	p.told = &told{low: both.Low, limit: both.Limit, reset: both.Reset, refills: both.Refills, started: both.Started, seen: now}
+	p.told = &told{low: both.Low, limit: both.Limit, reset: both.Reset, refills: both.Refills, started: both.Started}
 }

@@ -62,11 +62,11 @@ type holding struct {
 
 // told is what answers of the host said about a pool.
 type told struct {
-	low, limit    int
-	reset         time.Time
-	refills       bool
-	silent        bool // they said nothing
-	started, seen time.Time
+	low, limit int
+	reset      time.Time
+	refills    bool
+	silent     bool // they said nothing
+	started    time.Time
 }
 
 // ask is what a limiter knows and wants.
