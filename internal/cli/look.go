@@ -112,7 +112,7 @@ func printRound(w io.Writer, r fleet.Round) {
 	if r.Report != nil {
 		for _, c := range r.Report.Checks {
 			fmt.Fprintf(w, "    %-18s %s\n", c.Outcome, clip(c.Verifier, longest))
-			if c.Outcome == fleet.CheckFailed || c.Outcome == fleet.TimedOut {
+			if c.Outcome == fleet.CheckFailed || c.Outcome == fleet.TimedOut || c.Outcome == fleet.FailedBefore {
 				for _, l := range c.Lines {
 					fmt.Fprintf(w, "      %s\n", l)
 				}

@@ -14,7 +14,7 @@ import (
 type TargetsInput struct {
 	Campaign string        `json:"campaign"`
 	States   []fleet.State `json:"states,omitempty"`
-	Owner    string        `json:"owner,omitempty"`
+	Owner    string        `json:"owner,omitempty"` // a reference; a name alone is a group
 	After    int64         `json:"after,omitempty"` // the last ID of the page before
 	Limit    int           `json:"limit,omitempty"` // Defaults to 1000
 }
@@ -26,7 +26,15 @@ func (o *Ops) Targets(ctx context.Context, in TargetsInput) ([]fleet.Target, err
 			return nil, err
 		}
 	}
-	return o.store.Targets(ctx, store.Filter{Campaign: in.Campaign, States: in.States, Owner: in.Owner, After: in.After, Limit: in.Limit})
+	owner := in.Owner
+	if owner != "" {
+		owner = fleet.Ref(fleet.ParseRef(owner, "group", ""))
+	}
+	page, err := o.store.Targets(ctx, store.Filter{Campaign: in.Campaign, States: in.States, Owner: owner, After: in.After, Limit: in.Limit})
+	if err == nil && len(page) == 0 && owner != "" && in.After == 0 {
+		err = o.anOwner(ctx, owner, map[string]bool{})
+	}
+	return page, err
 }
 
 // TargetInput names one target.
