@@ -16,6 +16,9 @@ func (a *App) followCommand() *cobra.Command {
 		Args: args(0, -1), ValidArgsFunction: a.completeCampaign,
 		RunE: func(cmd *cobra.Command, list []string) error {
 			in.Campaigns = list
+			if in.Every == 0 { // which means the default below
+				return usage(cmd, "--every is at least one second")
+			}
 			show := a.newProgress
 			if !in.Once {
 				show = func(ctx context.Context, o *ops.Ops) *progress { return a.newFollowing(ctx, o, list) }

@@ -20,6 +20,7 @@ type progress struct {
 	live    bool
 	follows bool // all that is followed is shown, and not the one campaign that moves
 	names   []string
+	long    bool // it may go on for hours without an event
 
 	mu       sync.Mutex
 	began    time.Time
@@ -50,7 +51,7 @@ func (a *App) newProgress(ctx context.Context, o *ops.Ops) *progress {
 
 // newFollowing shows what is followed: the campaigns named, or all that are under way.
 func (a *App) newFollowing(ctx context.Context, o *ops.Ops, names []string) *progress {
-	return a.show(ctx, o, &progress{follows: true, names: names})
+	return a.show(ctx, o, &progress{follows: true, names: names, long: true})
 }
 
 // show begins to show p.
@@ -70,7 +71,7 @@ func (a *App) show(ctx context.Context, o *ops.Ops, p *progress) *progress {
 				switch {
 				case p.live:
 					p.redraw(context.WithoutCancel(ctx), o)
-				case p.follows && !a.json && !said && time.Since(p.began) > time.Second: // what comes may take hours
+				case p.long && !a.json && !said && time.Since(p.began) > time.Second: // what comes may take hours
 					said = true
 					p.say("following; Ctrl-C stops it, and the same command goes on")
 				}
@@ -148,7 +149,7 @@ func (p *progress) redraw(ctx context.Context, o *ops.Ops) {
 	p.mu.Unlock()
 	columns, rows := size(p.app.Stdout)
 	elapsed := time.Since(p.began)
-	view := []string{"planning: looking at the fleet, " + words(elapsed.Truncate(time.Second))}
+	view := []string{map[bool]string{false: "planning: looking at the fleet, ", true: "planned, and then followed until every target rests: "}[p.long] + words(elapsed.Truncate(time.Second))}
 	switch {
 	case p.follows:
 		view = append(append([]string{"following, " + words(elapsed.Truncate(time.Second))}, p.followed(ctx, o, rows-2-len(last))...), last...)

@@ -27,7 +27,11 @@ func (a *App) runCommand() *cobra.Command {
 			} else {
 				in.Campaign = list[0]
 			}
-			return a.works(cmd, a.newProgress, func(ctx context.Context, o *ops.Ops, progress func(store.Event)) (*ops.RunOutput, error) {
+			if in.Every == 0 { // which means the default below
+				return usage(cmd, "--every is at least one second")
+			}
+			show := func(ctx context.Context, o *ops.Ops) *progress { return a.show(ctx, o, &progress{long: in.Follow}) }
+			return a.works(cmd, show, func(ctx context.Context, o *ops.Ops, progress func(store.Event)) (*ops.RunOutput, error) {
 				return o.Run(ctx, in, progress)
 			})
 		},
