@@ -30,16 +30,9 @@ func (v *visit) comment(ctx context.Context, key, body string) error {
 		return nil
 	}
 	mark := marker + key + " -->"
-	said, err := c.Comments(ctx, v.repo, v.t.PullNumber)
-	if err != nil {
-		return err
-	}
-	for _, s := range said {
-		if s.Author == v.pull.Author && strings.Contains(s.Body, mark) {
-			return nil
-		}
-	}
-	err = c.AddComment(ctx, v.repo, v.t.PullNumber, v.e.clean(body)+"\n\n"+mark)
+	err := forge.SayOnce(ctx, c, v.repo, v.t.PullNumber, v.e.clean(body)+"\n\n"+mark, func(s forge.Comment) bool {
+		return s.Author == v.pull.Author && strings.Contains(s.Body, mark)
+	})
 	switch fleet.CodeOf(err) {
 	case fleet.CodeUnsupported, fleet.CodeRepoGone: // archived: nobody can say anything there any more
 		return nil
