@@ -17,6 +17,9 @@ import (
 // marker begins the last line of every comment of Gaggle's: what it is, for machines, and so that it is written once.
 const marker = "<!-- gaggle "
 
+// maxComment is how many characters of a comment are sent: every host takes so many, so none cuts off the mark.
+const maxComment = 20_000
+
 // own says that Gaggle wrote a remark: by its account, and with its mark. Anybody can copy the mark, and the account may be
 // a person's, so it takes both.
 func (v *visit) own(r forge.Remark) bool {
@@ -30,7 +33,7 @@ func (v *visit) comment(ctx context.Context, key, body string) error {
 		return nil
 	}
 	mark := marker + key + " -->"
-	err := forge.SayOnce(ctx, c, v.repo, v.t.PullNumber, v.e.clean(body)+"\n\n"+mark, func(s forge.Comment) bool {
+	err := forge.SayOnce(ctx, c, v.repo, v.t.PullNumber, forge.Clip(v.e.clean(body), maxComment)+"\n\n"+mark, func(s forge.Comment) bool {
 		return s.Author == v.pull.Author && strings.Contains(s.Body, mark)
 	})
 	switch fleet.CodeOf(err) {
