@@ -2,6 +2,7 @@ package ops
 
 import (
 	"context"
+	"fmt"
 
 	"gaggle/internal/engine"
 	"gaggle/internal/fleet"
@@ -55,14 +56,31 @@ func (o *Ops) control(ctx context.Context, in SelectInput, do func(e *engine.Eng
 	return &CountOutput{Targets: n}, err
 }
 
+// moved is control for what was asked for by name: where none of the targets named is in a state for it, that is an error.
+func (o *Ops) moved(ctx context.Context, in SelectInput, what string, do func(e *engine.Engine, sel engine.Selection) (int, error)) (*CountOutput, error) {
+	out, err := o.control(ctx, in, do)
+	if err != nil || out.Targets > 0 || len(in.Components) == 0 {
+		return out, err
+	}
+	t, err := o.target(ctx, TargetInput{Campaign: in.Campaign, Component: in.Components[0]})
+	if err != nil {
+		return nil, err
+	}
+	text := fmt.Sprintf("nothing was %s: %s is %s", what, t.Component, t.State)
+	if more := len(in.Components) - 1; more > 0 {
+		text += fmt.Sprintf(", and %d more are in no state for it either", more)
+	}
+	return nil, &fleet.Error{Code: fleet.CodeInvalid, Message: text, Hint: "gaggle show " + in.Campaign + " " + in.Components[0] + " says why"}
+}
+
 // Approve lets ready targets be proposed.
 func (o *Ops) Approve(ctx context.Context, in SelectInput) (*CountOutput, error) {
-	return o.control(ctx, in, func(e *engine.Engine, sel engine.Selection) (int, error) { return e.Approve(ctx, sel, o.cfg.Actor) })
+	return o.moved(ctx, in, "approved", func(e *engine.Engine, sel engine.Selection) (int, error) { return e.Approve(ctx, sel, o.cfg.Actor) })
 }
 
 // Retry queues failed targets again; named ones also from other rests.
 func (o *Ops) Retry(ctx context.Context, in SelectInput) (*CountOutput, error) {
-	return o.control(ctx, in, func(e *engine.Engine, sel engine.Selection) (int, error) { return e.Retry(ctx, sel, o.cfg.Actor) })
+	return o.moved(ctx, in, "queued again", func(e *engine.Engine, sel engine.Selection) (int, error) { return e.Retry(ctx, sel, o.cfg.Actor) })
 }
 
 // Rerun queues targets again whose base or change is new.
@@ -99,5 +117,5 @@ func (o *Ops) Resume(ctx context.Context, in SelectInput) (*CountOutput, error) 
 
 // Cancel stops a campaign, or some of its targets, for good.
 func (o *Ops) Cancel(ctx context.Context, in SelectInput) (*CountOutput, error) {
-	return o.control(ctx, in, func(e *engine.Engine, sel engine.Selection) (int, error) { return e.Cancel(ctx, sel, o.cfg.Actor) })
+	return o.moved(ctx, in, "canceled", func(e *engine.Engine, sel engine.Selection) (int, error) { return e.Cancel(ctx, sel, o.cfg.Actor) })
 }
