@@ -102,7 +102,7 @@ func (g gitea) routes(s *server) {
 	pull("GET /pulls/{n}/reviews", func(c *call, p *Pull) {
 		paged(c, comments(p, true), func(x Comment) any {
 			state := map[string]string{"approved": "APPROVED", "changes_requested": "REQUEST_CHANGES"}[x.Verdict]
-			out := map[string]any{"id": x.ID, "body": x.Body, "state": state, "user": login(x.Author), "submitted_at": stamp(x.At)}
+			out := map[string]any{"id": x.ID, "body": x.Body, "state": state, "user": login(x.Author), "submitted_at": stamp(x.At), "official": x.Official}
 			if x.File != "" { // the words are a comment of the review's
 				out["body"], out["comments_count"] = "", 1
 			}
@@ -142,17 +142,7 @@ func (g gitea) routes(s *server) {
 			c.json(http.StatusOK, g.labels(c, p))
 		}
 	})
-	on("GET /collaborators/{user}/permission", func(c *call) {
-		level := "read"
-		for _, p := range c.repo.pulls {
-			for _, x := range p.Comments {
-				if x.Author == c.r.PathValue("user") && x.MayWrite {
-					level = "write"
-				}
-			}
-		}
-		c.json(http.StatusOK, map[string]any{"permission": level, "role_name": level})
-	})
+	g.teamRoutes(s, on)
 	on("GET /commits/{ref}/status", func(c *call) {
 		out := []any{}
 		for i, x := range c.repo.Checks {
@@ -168,7 +158,7 @@ func (g gitea) routes(s *server) {
 			c.fail(http.StatusNotFound, "Not Found")
 			return
 		}
-		c.json(http.StatusOK, map[string]any{"name": c.r.PathValue("branch"), "commit": map[string]any{"id": tips[0]}})
+		c.json(http.StatusOK, map[string]any{"name": c.r.PathValue("branch"), "protected": c.repo.Protected, "commit": map[string]any{"id": tips[0]}})
 	})
 	on("DELETE /branches/{branch...}", func(c *call) {
 		tips, repo, err := c.host.tips(c.ctx, c.repo, c.r.PathValue("branch"))
@@ -233,7 +223,7 @@ func (g gitea) labels(c *call, p *Pull) []any {
 func (gitea) repo(c *call, r *Repo) map[string]any {
 	owner, name, _ := strings.Cut(r.Slug, "/")
 	return map[string]any{"id": r.ID, "name": name, "full_name": r.Slug, "owner": login(owner), "default_branch": r.Default, "archived": r.Archived, "fork": r.Fork,
-		"private": r.Visibility != "public", "internal": r.Visibility == "internal", "size": r.Size, "topics": r.Topics, "clone_url": c.url + "/" + r.Slug + ".git", "updated_at": stamp(r.updated)}
+		"private": r.Visibility != "public", "internal": r.Visibility == "internal", "size": r.Size, "topics": r.Topics, "permissions": map[string]any{"admin": !r.Lesser, "push": true, "pull": true}, "clone_url": c.url + "/" + r.Slug + ".git", "updated_at": stamp(r.updated)}
 }
 
 func (g gitea) pull(c *call, p *Pull) map[string]any {

@@ -59,6 +59,11 @@ type Repo struct {
 	Checks     []Check
 	Deploys    []Deploy
 
+	Lesser        bool              // Self may write, and not administer
+	Person        bool              // the owner is a person, not an organisation
+	Teams         []Team            // of the organisation, that have to do with it
+	Collaborators map[string]string // by name, what they may do
+
 	pulls   []*Pull
 	updated time.Time // when somebody was last seen to have pushed
 }
@@ -96,6 +101,7 @@ type Comment struct {
 	MayWrite     bool
 	At           time.Time
 	Verdict      string // approved, changes_requested: it is a review
+	Official     bool   // the review counts
 	File         string // it is about a line
 	Line         int
 }
