@@ -34,7 +34,8 @@ type Forge struct {
 	http *transport.Transport
 	now  func() time.Time
 
-	known acquaintance
+	known  acquaintance
+	rights rights
 
 	mu       sync.Mutex
 	labels   map[string]*labels     // by slug, and by owner for those of an organisation

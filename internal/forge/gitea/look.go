@@ -172,9 +172,8 @@ func (f *Forge) Reviews(ctx context.Context, repo fleet.Repository, number int, 
 		return nil, err
 	}
 	var all []forge.Remark
-	// Only an administrator's token may ask for people's rights. A review is official only by somebody who may write, so it
-	// also vouches for its author's other words.
-	rights := map[string]bool{}
+	// A review shows what its author might do when it was made. It also vouches for what they said before, and soon after.
+	official := map[string]time.Time{}
 	for _, c := range said {
 		all = append(all, forge.Remark{ID: "comment-" + strconv.FormatInt(c.ID, 10), Author: userName(c.Poster), Body: c.Body, CreatedAt: c.Created})
 	}
@@ -189,8 +188,8 @@ func (f *Forge) Reviews(ctx context.Context, repo fleet.Repository, number int, 
 			if r.State == sdk.ReviewStatePending || r.State == sdk.ReviewStateRequestReview {
 				continue
 			}
-			if r.Official {
-				rights[userName(r.Reviewer)] = true
+			if who := userName(r.Reviewer); r.Official && r.Submitted.After(official[who]) {
+				official[who] = r.Submitted
 			}
 			if verdict != "" || r.Body != "" {
 				all = append(all, forge.Remark{ID: "review-" + strconv.FormatInt(r.ID, 10), Author: userName(r.Reviewer), Body: r.Body, Verdict: verdict, CreatedAt: r.Submitted})
@@ -211,17 +210,25 @@ func (f *Forge) Reviews(ctx context.Context, repo fleet.Repository, number int, 
 		}
 	}
 	all = slices.DeleteFunc(all, func(r forge.Remark) bool { return r.CreatedAt.Before(since) })
+	may := map[string]bool{}
 	for i := range all {
-		write, known := rights[all[i].Author]
-		if !known && all[i].Author != "" {
-			level, _, err := api.CollaboratorPermission(owner, name, all[i].Author)
-			if err = transport.Error(ctx, err); err != nil && transport.StatusOf(err) != http.StatusNotFound && transport.StatusOf(err) != http.StatusForbidden {
+		r := &all[i]
+		if r.Author == "" {
+			continue
+		}
+		write, known := may[r.Author]
+		if !known {
+			if write, err = f.mayWrite(ctx, api, owner, name, r.Author); err != nil {
 				return nil, err
 			}
-			write = err == nil && level != nil && slices.Contains([]sdk.AccessMode{sdk.AccessModeWrite, sdk.AccessModeAdmin, sdk.AccessModeOwner}, level.Permission)
-			rights[all[i].Author] = write
+			may[r.Author] = write
 		}
-		all[i].MayWrite = write
+		if until := official[r.Author]; !write && !until.IsZero() && !r.CreatedAt.After(until.Add(trusted)) {
+			if write, err = f.reviewed(ctx, api, owner, name, number); err != nil {
+				return nil, err
+			}
+		}
+		r.MayWrite = write
 	}
 	slices.SortStableFunc(all, func(a, b forge.Remark) int { return a.CreatedAt.Compare(b.CreatedAt) })
 	return all, nil
