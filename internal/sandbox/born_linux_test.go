@@ -22,6 +22,11 @@ func TestBorn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
 	for name, g := range map[string]*group{"as the machine has it": g, "no group at all": {of: c}, "a folder that is no group": {of: c, cpu: t.TempDir()}} {
 		r, w, err := os.Pipe()
 		if err != nil {
@@ -32,7 +37,7 @@ func TestBorn(t *testing.T) {
 		done := make(chan struct{})
 		onOwnThread(func() {
 			defer close(done)
-			attr := &os.ProcAttr{Files: []*os.File{r}, Sys: &syscall.SysProcAttr{}}
+			attr := &os.ProcAttr{Files: []*os.File{r, null, null}, Sys: &syscall.SysProcAttr{}}
 			left, err = g.born(attr.Sys, func() (err error) {
 				p, err = os.StartProcess(program, []string{"cat"}, attr)
 				return err
