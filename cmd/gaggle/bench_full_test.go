@@ -69,22 +69,30 @@ func BenchmarkFleet(b *testing.B) {
 			b.Fatalf("%v: %s", err, out)
 		}
 	}
+	fresh := func(b *testing.B) string { // lasts as long as the repositories do, so that no deletion is measured
+		into, err := os.MkdirTemp(dir, "into-")
+		if err != nil {
+			b.Fatal(err)
+		}
+		return into
+	}
 	b.Run("clone-and-edit", func(b *testing.B) {
-		for i := range b.N {
-			measure(b, func() { cloneLoop(b, dir, filepath.Join(dir, fmt.Sprintf("clones%d", i))) })
+		for range b.N {
+			into := fresh(b)
+			measure(b, func() { cloneLoop(b, dir, into) })
 		}
 	})
 	var data string
 	b.Run("dry-run", func(b *testing.B) {
-		for i := range b.N {
-			data = filepath.Join(dir, fmt.Sprintf("data%d", i))
+		for range b.N {
+			data = fresh(b)
 			run(b, data, "fleet", "sync", "--from", filepath.Join(dir, "repos"))
 			measure(b, func() { run(b, data, "run", "--dry-run", "--parallel", fmt.Sprint(benchParallel), campaign) })
 		}
 	})
 	b.Run("sync-and-dry-run", func(b *testing.B) {
-		for i := range b.N {
-			other := filepath.Join(dir, fmt.Sprintf("other%d", i))
+		for range b.N {
+			other := fresh(b)
 			measure(b, func() {
 				run(b, other, "fleet", "sync", "--from", filepath.Join(dir, "repos"))
 				run(b, other, "run", "--dry-run", "--parallel", fmt.Sprint(benchParallel), campaign)
