@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -89,8 +90,29 @@ type writing struct{}
 // Writing marks what is asked with a context as making or changing something, where that cannot be seen from outside.
 func Writing(ctx context.Context) context.Context { return context.WithValue(ctx, writing{}, true) }
 
-// RoundTrip implements http.RoundTripper. A reply of 400 and above is an error with a *Status in its chain.
+const (
+	readTries = 3                     // of a request that reads, where the host fails at once
+	readPause = 50 * time.Millisecond // before the second one; twice as long before each further one
+	readSoon  = 2 * time.Second       // a failure that took longer is not asked for again
+)
+
+// RoundTrip implements http.RoundTripper. A reply of 400 and above is an error with a *Status in its chain. What only reads is asked
+// again where the host fails at once: much is read to decide about one pull request, and one failure would undo it all.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	for try := 1; ; try++ {
+		began := time.Now()
+		resp, err := t.trip(req)
+		if !errors.Is(err, forge.ErrPassing) || try == readTries || req.Method != http.MethodGet || time.Since(began) > readSoon || req.Context().Value(writing{}) != nil {
+			return resp, err
+		}
+		if t.cfg.Limiter.pause(req.Context(), readPause<<(try-1), nil) != nil {
+			return nil, err
+		}
+	}
+}
+
+// trip makes a request once.
+func (t *Transport) trip(req *http.Request) (*http.Response, error) {
 	own := req.URL.Scheme == t.cfg.Base.Scheme && req.URL.Host == t.cfg.Base.Host
 	if !own && req.URL.Scheme != "https" && (req.URL.Scheme != "http" || !loopback(req.URL.Hostname()) || !loopback(t.cfg.Base.Hostname())) {
 		closeBody(req)
