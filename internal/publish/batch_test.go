@@ -59,6 +59,39 @@ func TestSeveralChangesInOnePullRequest(t *testing.T) {
 	})
 }
 
+// A pull request that was opened before a crash, and that people have ended since, has ended with every change that it held. One that
+// held something else says nothing about the others.
+func TestSeveralChangesInAPullRequestThatHasEnded(t *testing.T) {
+	everywhere(t, func(s *stage) {
+		s.beside(2, "eight", "EIGHT")
+		s.trip = func(_ string, after bool) error {
+			if after {
+				return errCrash
+			}
+			return nil
+		}
+		if _, err := s.pub.Publish(s.Context(), s.in); !errors.Is(err, errCrash) {
+			s.Fatal(err)
+		}
+		s.trip = nil
+		pull, err := s.Forge.Find(s.Context(), s.Repo, branch)
+		if err != nil {
+			s.Fatal(err)
+		}
+		if err := s.Forge.Close(s.Context(), s.Repo, pull.Number, ""); err != nil {
+			s.Fatal(err)
+		}
+		if out := s.publish(); out.Pull.State != forge.StateClosed || len(out.With) != 1 {
+			s.Errorf("%+v", out)
+		}
+		s.in.With = nil
+		s.beside(3, "eight", "8")
+		if out := s.publish(); out.Pull.State != forge.StateClosed || len(out.With) != 0 {
+			s.Errorf("%+v", out)
+		}
+	})
+}
+
 func TestWhatSeveralChangesSay(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, "local", simulator.Faults{})

@@ -62,7 +62,7 @@ type Published struct {
 	Pull forge.Pull
 	// Provenance says how the change came about; zero when nothing was pushed because the pull request had ended.
 	Provenance Provenance
-	// With says the same of each of Proposal.With.
+	// With says the same of each of Proposal.With; nil when the pull request had ended with something else in it.
 	With []Provenance
 }
 
@@ -92,11 +92,12 @@ func (p *Publisher) Publish(ctx context.Context, in Proposal) (Published, error)
 	t := in.Target
 	// A pull request of this branch that people have ended stays ended: look before anything is pushed.
 	found, err := f.Find(ctx, in.Repository, t.Branch)
-	switch {
-	case err == nil && found.State != forge.StateOpen && found.HeadSHA != "" && (in.Revision || found.Number != t.PullNumber):
-		return Published{Head: found.HeadSHA, Pull: found}, nil
-	case err != nil && fleet.CodeOf(err) != fleet.CodeNotFound:
+	if err != nil && fleet.CodeOf(err) != fleet.CodeNotFound {
 		return Published{}, err
+	}
+	ended := err == nil && found.State != forge.StateOpen && found.HeadSHA != "" && (in.Revision || found.Number != t.PullNumber)
+	if ended && len(in.With) == 0 {
+		return Published{Head: found.HeadSHA, Pull: found}, nil
 	}
 	head, proof, err := p.commit(ctx, in, git.CommitSpec{Base: t.BaseCommit, Onto: in.Onto, Tree: t.ResultTree})
 	if err != nil {
@@ -105,6 +106,12 @@ func (p *Publisher) Publish(ctx context.Context, in Proposal) (Published, error)
 	head, with, err := p.stack(ctx, in, head)
 	if err != nil {
 		return Published{}, err
+	}
+	switch {
+	case ended && head == found.HeadSHA: // pushed before a crash, and ended with everything that it holds
+		return Published{Head: head, Pull: found, Provenance: proof, With: with}, nil
+	case ended:
+		return Published{Head: found.HeadSHA, Pull: found}, nil
 	}
 	url := in.Repository.URL
 	if h, ok := f.(forge.PushTarget); ok {
