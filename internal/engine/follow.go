@@ -43,7 +43,7 @@ func (e *Engine) followLoop(ctx context.Context, campaigns []string, every time.
 // for its owner's time. A forge that does not answer is asked again by the next pass.
 func (e *Engine) pass(ctx context.Context, campaigns []string) error {
 	byForge := map[string][]stop{}
-	led := map[int64]bool{} // leaders of other campaigns
+	leaders := map[int64]bool{} // of shared pull requests that were come across
 	repos := map[string]fleet.Repository{}
 	for _, name := range campaigns {
 		for after := int64(0); ; {
@@ -59,16 +59,20 @@ func (e *Engine) pass(ctx context.Context, campaigns []string) error {
 				if t.State == fleet.Merged && !watched(t.Follow, e.store.Now()) {
 					continue
 				}
-				elsewhere := false
-				if t.Follows() && t.State == fleet.Proposed { // its leader is looked at
+				elsewhere := t.Follows() && t.State == fleet.Proposed // its leader is looked at
+				if elsewhere {
+					if leaders[t.Batch] {
+						continue
+					}
 					leader, err := e.store.Target(ctx, t.Batch)
 					if err != nil {
 						return err
 					}
-					if leader.Leads() && !leader.State.AtRest() && (led[leader.ID] || slices.Contains(campaigns, leader.Campaign)) {
-						continue
+					leaders[t.Batch] = true
+					if leader.State != fleet.Proposed || slices.Contains(campaigns, leader.Campaign) {
+						continue // no step is due on it, or it comes by itself
 					}
-					led[leader.ID], elsewhere, t.Target = true, true, leader
+					t.Target = leader
 				}
 				repo, known := repos[t.Repository]
 				if !known {

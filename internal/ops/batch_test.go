@@ -126,6 +126,20 @@ func TestBatchEndsTogether(t *testing.T) {
 	}
 }
 
+// Whoever follows one of the campaigns sees to the pull request, also when another one's target leads it.
+func TestBatchFollowedByOneCampaign(t *testing.T) {
+	t.Parallel()
+	f, slug := bundle(t, "")
+	f.git(slug, "update-ref", "refs/heads/main", f.branch)
+	f.ahead.Add(int64(time.Hour))
+	f.open()
+	if _, err := f.ops.Follow(t.Context(), ops.FollowInput{Campaigns: []string{f.mate}, Once: true}, nil); err != nil {
+		t.Fatal(err)
+	}
+	f.of(f.lead, slug, fleet.Merged, 1)
+	f.of(f.mate, slug, fleet.Merged, 1)
+}
+
 func TestBatchIsClosedTogether(t *testing.T) {
 	t.Parallel()
 	f, slug := bundle(t, "")
