@@ -363,12 +363,7 @@ func (v *visit) save(ctx context.Context, note string) error {
 // settled is the forge's time of the pull request's last change, once nothing more can have happened in the same second:
 // forges tell no finer time. Until then it is zero, and the next pass looks again.
 func settled(host forge.Forge, pull forge.Pull, now time.Time) time.Time {
-	if c, can := host.(forge.Clock); can {
-		if t := c.HostTime(); !t.IsZero() {
-			now = t
-		}
-	}
-	if now.Sub(pull.UpdatedAt) < 3*time.Second {
+	if hostTime(host, now, now).Sub(pull.UpdatedAt) < 3*time.Second {
 		return time.Time{}
 	}
 	return pull.UpdatedAt

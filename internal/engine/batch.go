@@ -31,10 +31,14 @@ func (e *Engine) company(ctx context.Context, tx *store.Tx, c *spec.Campaign, t 
 	if err != nil {
 		return nil, 0, err
 	}
+	rows := map[string]store.Campaign{}
 	for _, other := range all {
-		row, err := tx.Campaign(ctx, other.Campaign)
-		if err != nil {
-			return nil, 0, err
+		row, known := rows[other.Campaign]
+		if !known {
+			if row, err = tx.Campaign(ctx, other.Campaign); err != nil {
+				return nil, 0, err
+			}
+			rows[row.Name] = row
 		}
 		oc, err := e.specOf(row)
 		if err != nil {
@@ -187,14 +191,14 @@ func (e *Engine) letOut(ctx context.Context, tx *store.Tx, t fleet.Target, batch
 }
 
 // disband lets everybody out who follows a leader, but those that stay.
-func (e *Engine) disband(ctx context.Context, tx *store.Tx, leader, batch int64, why string, stays func(fleet.Target) bool) error {
+func (e *Engine) disband(ctx context.Context, tx *store.Tx, leader int64, why string, stays func(fleet.Target) bool) error {
 	all, err := tx.Batch(ctx, leader)
 	if err != nil {
 		return err
 	}
 	for _, t := range all {
 		if stays == nil || !stays(t) {
-			if err := e.letOut(ctx, tx, t, batch, why); err != nil {
+			if err := e.letOut(ctx, tx, t, 0, why); err != nil {
 				return err
 			}
 		}
@@ -216,7 +220,7 @@ func (e *Engine) leave(ctx context.Context, tx *store.Tx, t *fleet.Target) error
 	*t = now
 	switch {
 	case t.Leads():
-		err = e.disband(ctx, tx, t.ID, 0, "the pull request that it shared is given up: it gets its own", nil)
+		err = e.disband(ctx, tx, t.ID, "the pull request that it shared is given up: it gets its own", nil)
 	case t.Follows():
 		t.PullNumber, t.PullURL, t.HeadCommit = 0, "", ""
 		var leader fleet.Target
@@ -308,10 +312,9 @@ func (v *visit) split(ctx context.Context, why string) error {
 	if err := v.comment(ctx, "split/"+v.f.Head, text); err != nil {
 		return err
 	}
-	v.f.Asked = ""
-	v.f.Task, v.f.Asks = &fleet.Revision{Kind: fleet.ReviseSplit, Push: true}, mine
-	v.f.Updated, v.f.ActiveAt = settled(v.host, v.pull, v.now), v.now
-	return v.h.end(ctx, func(ctx context.Context, tx *store.Tx) error {
+	v.f.Asked, v.f.Asks = "", mine
+	v.t.Batch = fleet.Alone
+	return v.begin(ctx, fleet.Revision{Kind: fleet.ReviseSplit, Push: true}, why+": its pull request is taken apart", func(ctx context.Context, tx *store.Tx) error {
 		all, err := tx.Batch(ctx, v.t.ID)
 		if err != nil {
 			return err
@@ -321,11 +324,7 @@ func (v *visit) split(ctx context.Context, why string) error {
 				return err
 			}
 		}
-		if err := tx.SaveFollow(ctx, v.f); err != nil {
-			return err
-		}
-		v.t.Batch = fleet.Alone
-		return tx.Move(ctx, &v.t, store.Move{To: fleet.Revising, Actor: v.e.cfg.Actor, Message: why + ": its pull request is taken apart", Next: &store.Job{Lane: store.LaneSteps}})
+		return nil
 	})
 }
 

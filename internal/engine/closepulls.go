@@ -219,7 +219,7 @@ func (c *closer) rest(ctx context.Context, t fleet.Target, got publish.Withdrawn
 			if err := tx.SaveFollow(ctx, f); err != nil {
 				return err
 			}
-		} else if err := c.engine.disband(ctx, tx, now.ID, 0, "the pull request that it shared was closed: it gets its own", func(o fleet.Target) bool { return o.Campaign == now.Campaign }); err != nil {
+		} else if err := c.engine.disband(ctx, tx, now.ID, "the pull request that it shared was closed: it gets its own", func(o fleet.Target) bool { return o.Campaign == now.Campaign }); err != nil {
 			return err
 		}
 		return errors.Join(c.engine.together(ctx, tx, now, f, move), tx.Move(ctx, &now, move))

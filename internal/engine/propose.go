@@ -45,12 +45,10 @@ func (e *Engine) ready(ctx context.Context, h *hold, row store.Campaign, c *spec
 		return err
 	case !held:
 		return store.ErrSnooze{For: time.Second}
-	case t.State != fleet.Ready || t.Follows() || !mayPropose(row, c, t):
-		return nil
-	case wait != "":
+	case wait != "" || t.State != fleet.Ready || t.Follows() || !mayPropose(row, c, t):
 		return nil
 	}
-	return e.propose(ctx, h, row, c, t)
+	return e.propose(ctx, h, c, t)
 }
 
 // hold notes what a ready target waits for.
@@ -80,7 +78,7 @@ func (e *Engine) proposal(ctx context.Context, c *spec.Campaign, t fleet.Target,
 }
 
 // propose opens the pull request of a ready target, or finds it.
-func (e *Engine) propose(ctx context.Context, h *hold, row store.Campaign, c *spec.Campaign, t fleet.Target) error {
+func (e *Engine) propose(ctx context.Context, h *hold, c *spec.Campaign, t fleet.Target) error {
 	fail := func(err error) error {
 		return h.end(ctx, func(ctx context.Context, tx *store.Tx) error {
 			if err := e.leave(ctx, tx, &t); err != nil {
@@ -110,7 +108,7 @@ func (e *Engine) propose(ctx context.Context, h *hold, row store.Campaign, c *sp
 		if err := e.alone(ctx, misfit.Target, misfit.Err); err != nil {
 			return err
 		}
-		return e.propose(ctx, h, row, c, t)
+		return e.propose(ctx, h, c, t)
 	case code == fleet.CodeForgeRateLimit:
 		return store.ErrSnooze{For: publish.RetryAfter(err)}
 	case forge.Passing(err), code == fleet.CodeForge, code == fleet.CodeDatabase:
@@ -142,7 +140,7 @@ func (e *Engine) propose(ctx context.Context, h *hold, row store.Campaign, c *sp
 			return err
 		}
 		if len(p.With) > 0 && len(got.With) == 0 { // the branch's pull request had ended before
-			if err := e.disband(ctx, tx, t.ID, 0, "the pull request that it was to share is over: it gets its own", nil); err != nil {
+			if err := e.disband(ctx, tx, t.ID, "the pull request that it was to share is over: it gets its own", nil); err != nil {
 				return err
 			}
 		}

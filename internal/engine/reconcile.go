@@ -57,7 +57,7 @@ func (e *Engine) step(ctx context.Context, id int64) error {
 	case fleet.Changing:
 		return e.reclaim(ctx, id)
 	case fleet.Revising:
-		return e.revise(ctx, h, row, c, t)
+		return e.revise(ctx, h, c, t)
 	case fleet.Ready:
 		return e.ready(ctx, h, row, c, t)
 	case fleet.Proposed:

@@ -25,8 +25,9 @@ const (
 	maxChecks   = 3         // failing checks that an agent hears of at once
 )
 
-// begin starts a revision: the reason is kept with the target, and an attempt is woken up.
-func (v *visit) begin(ctx context.Context, task fleet.Revision, why string) error {
+// begin starts a revision: the reason is kept with the target, and an attempt, or the push alone, is woken up. What is done also is
+// done in the same transaction, before.
+func (v *visit) begin(ctx context.Context, task fleet.Revision, why string, also ...func(context.Context, *store.Tx) error) error {
 	v.f.Task = &task
 	v.f.Updated, v.f.ActiveAt = settled(v.host, v.pull, v.now), v.now
 	lane := store.LaneAttempts
@@ -34,6 +35,11 @@ func (v *visit) begin(ctx context.Context, task fleet.Revision, why string) erro
 		lane = store.LaneSteps
 	}
 	return v.h.end(ctx, func(ctx context.Context, tx *store.Tx) error {
+		for _, do := range also {
+			if err := do(ctx, tx); err != nil {
+				return err
+			}
+		}
 		if err := tx.SaveFollow(ctx, v.f); err != nil {
 			return err
 		}
@@ -92,7 +98,7 @@ func (v *visit) ciTask(ctx context.Context) (fleet.Revision, error) {
 }
 
 // revise takes a revising target one step further: an attempt, or what follows it.
-func (e *Engine) revise(ctx context.Context, h *hold, row store.Campaign, c *spec.Campaign, t fleet.Target) error {
+func (e *Engine) revise(ctx context.Context, h *hold, c *spec.Campaign, t fleet.Target) error {
 	f, err := e.store.Follow(ctx, t.ID)
 	if err != nil {
 		return err
