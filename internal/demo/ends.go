@@ -84,5 +84,5 @@ func (e end) String() string {
 	if e.state == "" {
 		return "left out (" + e.out + ")"
 	}
-	return fmt.Sprintf("%s in %s", e.state, plural(e.rounds, "round"))
+	return fmt.Sprintf("%s in %s", e.state, fleet.Count(e.rounds, "round"))
 }

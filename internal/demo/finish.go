@@ -26,12 +26,12 @@ func (d *demo) finish(ctx context.Context, plan *ops.Plan, out *ops.RunOutput) (
 	}
 	d.say.line("")
 	for _, c := range out.Status.Campaigns {
-		d.say.step("%s: %s; %s", plural(c.Targets, "target"), counts(c.States), plural(len(pulls), "open pull request"))
+		d.say.step("%s: %s; %s", fleet.Count(c.Targets, "target"), counts(c.States), fleet.Count(len(pulls), "open pull request"))
 		asked := "asked"
 		if !d.real {
 			asked = "asked of the rule-driven model"
 		}
-		d.say.note("%s %s, %d tokens, %s", plural(int(c.Calls), "question"), asked, c.Tokens, c.Spent)
+		d.say.note("%s %s, %d tokens, %s", fleet.Count(int(c.Calls), "question"), asked, c.Tokens, c.Spent)
 		if c.Message != "" {
 			d.say.note("%s", c.Message)
 		}

@@ -65,10 +65,10 @@ func table(r result) []row {
 		rows = append(rows, row{short(t.Component), string(t.State), stateColour(t.State), r.why(t)})
 	}
 	if smooth > 0 {
-		rows = append(rows, row{plural(smooth, "other"), string(fleet.Proposed), good, []string{"changed, built, tested and judged in one round"}})
+		rows = append(rows, row{fleet.Count(smooth, "other"), string(fleet.Proposed), good, []string{"changed, built, tested and judged in one round"}})
 	}
 	if idle > 0 {
-		rows = append(rows, row{plural(idle, "other"), "not begun", dim, []string{"its wave has not opened, or its turn has not come"}})
+		rows = append(rows, row{fleet.Count(idle, "other"), "not begun", dim, []string{"its wave has not opened, or its turn has not come"}})
 	}
 	for _, o := range out {
 		if special[short(o.Component)] == 0 {
@@ -78,7 +78,7 @@ func table(r result) []row {
 		rows = append(rows, row{short(o.Component), "left out", dim, []string{o.Why}})
 	}
 	if left > 0 {
-		rows = append(rows, row{plural(left, "other"), "left out", dim, []string{"gaggle plan --out says why"}})
+		rows = append(rows, row{fleet.Count(left, "other"), "left out", dim, []string{"gaggle plan --out says why"}})
 	}
 	return rows
 }
@@ -120,7 +120,7 @@ func (r result) why(t ops.TargetDetail) []string {
 		lines = append(lines, "no catalog-info.yaml describes it; its owner, "+short(c.Owner)+", is from CODEOWNERS")
 	}
 	if len(lines) == 0 {
-		lines = append(lines, fmt.Sprintf("%s, +%d -%d lines", plural(t.Stat.Files, "file"), t.Stat.Added, t.Stat.Deleted))
+		lines = append(lines, fmt.Sprintf("%s, +%d -%d lines", fleet.Count(t.Stat.Files, "file"), t.Stat.Added, t.Stat.Deleted))
 	}
 	return lines
 }
@@ -189,11 +189,4 @@ func firstOf(list []string, otherwise string) string {
 		return list[0]
 	}
 	return otherwise
-}
-
-func plural(n int, one string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %ss", n, one)
 }

@@ -72,7 +72,7 @@ func (e *Engine) place(ctx context.Context, tx *store.Tx, c *spec.Campaign, t fl
 			return "", nil, err
 		}
 		if busy > 0 {
-			return fmt.Sprintf("for %s of repository %s that may share its pull request", count(busy, "other change"), t.Repository), nil, nil
+			return fmt.Sprintf("for %s of repository %s that may share its pull request", fleet.Count(busy, "other change"), t.Repository), nil, nil
 		}
 	}
 	held, err = e.admit(ctx, tx, c, t)
@@ -305,7 +305,7 @@ func (v *visit) split(ctx context.Context, why string) error {
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf("This pull request holds %s, and %s. So it is taken apart: it keeps the change of campaign %s in %s, and these get pull requests of their own:\n", count(len(v.mates)+1, "change"), why, tick(v.t.Campaign), tick(v.t.Component))
+	text := fmt.Sprintf("This pull request holds %s, and %s. So it is taken apart: it keeps the change of campaign %s in %s, and these get pull requests of their own:\n", fleet.Count(len(v.mates)+1, "change"), why, tick(v.t.Campaign), tick(v.t.Component))
 	for _, t := range v.mates {
 		text += fmt.Sprintf("- campaign %s in %s\n", tick(t.Campaign), tick(t.Component))
 	}

@@ -30,7 +30,7 @@ func (e *Engine) Start(ctx context.Context, p Plan, actor string) error {
 			if err := tx.AddCampaign(ctx, &row); err != nil {
 				return err
 			}
-			if err := tx.Record(ctx, store.Event{Campaign: name, Kind: "campaign", Actor: actor, Message: fmt.Sprintf("started with %s in %s", count(len(fresh), "target"), count(len(waves), "wave"))}); err != nil {
+			if err := tx.Record(ctx, store.Event{Campaign: name, Kind: "campaign", Actor: actor, Message: fmt.Sprintf("started with %s in %s", fleet.Count(len(fresh), "target"), fleet.Count(len(waves), "wave"))}); err != nil {
 				return err
 			}
 			_, err = tx.AddTargets(ctx, fresh)
@@ -93,7 +93,7 @@ func (e *Engine) update(ctx context.Context, tx *store.Tx, row *store.Campaign, 
 		return nil
 	}
 	row.File, row.Spec, row.ChangeHash, row.DryRun, row.Waves, row.Priority = p.Spec.File, data, p.Spec.ChangeHash(), p.DryRun, sizes, p.Spec.Rollout.Priority
-	return tx.SaveCampaign(ctx, row, actor, fmt.Sprintf("planned again: %s in %s, %d new", count(len(p.Targets), "target"), count(len(sizes), "wave"), len(fresh)))
+	return tx.SaveCampaign(ctx, row, actor, fmt.Sprintf("planned again: %s in %s, %d new", fleet.Count(len(p.Targets), "target"), fleet.Count(len(sizes), "wave"), len(fresh)))
 }
 
 // Selection says which of a campaign's targets a command concerns.
@@ -308,12 +308,4 @@ func (e *Engine) setState(ctx context.Context, campaign, actor string, to fleet.
 	return e.store.Tx(ctx, func(tx *store.Tx) error {
 		return tx.SaveCampaign(ctx, &row, actor, string(to))
 	})
-}
-
-// count says how many there are of something.
-func count(n int, one string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %ss", n, one)
 }

@@ -193,7 +193,7 @@ func (e *Engine) settleRevision(ctx context.Context, h *hold, t fleet.Target, f 
 // tried is one line about a revision, for people.
 func tried(task fleet.Revision, state fleet.State, a fleet.Attempt) string {
 	why := map[string]string{fleet.ReviseCI: "because of its checks", fleet.ReviseReview: "for reviewers", fleet.ReviseBase: "because the base moved", fleet.ReviseRetry: "from the start, because somebody asked"}[task.Kind]
-	line := fmt.Sprintf("%s, in %s", why, count(len(a.Rounds), "round"))
+	line := fmt.Sprintf("%s, in %s", why, fleet.Count(len(a.Rounds), "round"))
 	if a.Usage.Cost > 0 {
 		line += " for " + a.Usage.Cost.String()
 	}

@@ -318,17 +318,17 @@ func waiting(row store.Campaign, c *spec.Campaign, s rollout.Snapshot, held int,
 	holds, h := s.Holds(now)
 	switch {
 	case ready > 0:
-		p.Message = fmt.Sprintf("waiting for approval: %s ready (gaggle approve %s)", count(ready, "change"), row.Name)
+		p.Message = fmt.Sprintf("waiting for approval: %s ready (gaggle approve %s)", fleet.Count(ready, "change"), row.Name)
 	case holds >= 0 && row.OpenWaves < len(row.Waves):
 		p.Message = fmt.Sprintf("%s waits for wave %d: %s", waveOf(row, c, row.OpenWaves), holds+1, h.Why)
 	case open > 0:
-		p.Message = count(open, "pull request") + map[bool]string{true: " is open", false: " are open"}[open == 1]
+		p.Message = fleet.Count(open, "pull request") + map[bool]string{true: " is open", false: " are open"}[open == 1]
 	}
 	if held > 0 {
 		if p.Message != "" {
 			p.Message += "; "
 		}
-		p.Message += fmt.Sprintf("%s ready and %s for the owners' time%s", count(held, "change"), map[bool]string{true: "waits", false: "wait"}[held == 1], SeeStatus(row.Name))
+		p.Message += fmt.Sprintf("%s ready and %s for the owners' time%s", fleet.Count(held, "change"), map[bool]string{true: "waits", false: "wait"}[held == 1], SeeStatus(row.Name))
 	}
 	return p
 }

@@ -189,10 +189,10 @@ func (v *visit) explain(ctx context.Context) (string, error) {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "Campaign `%s`, component `%s`, wave %d. ", v.t.Campaign, v.t.Component, v.t.Wave+1)
-	fmt.Fprintf(&b, "%s, %s in all.\n\n", count(len(attempts), "attempt"), v.t.Usage.Cost)
+	fmt.Fprintf(&b, "%s, %s in all.\n\n", fleet.Count(len(attempts), "attempt"), v.t.Usage.Cost)
 	b.WriteString(others.String())
 	for _, a := range attempts {
-		fmt.Fprintf(&b, "- attempt %d (%s): %s", a.Number, a.Agent, count(len(a.Rounds), "round"))
+		fmt.Fprintf(&b, "- attempt %d (%s): %s", a.Number, a.Agent, fleet.Count(len(a.Rounds), "round"))
 		if a.Message != "" {
 			fmt.Fprintf(&b, "; %s", agent.Printable(clipLine(a.Message, 200), 200))
 		}

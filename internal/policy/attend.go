@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"gaggle/internal/fleet"
 	"slices"
 	"strings"
 	"time"
@@ -176,10 +177,7 @@ func short(d time.Duration) string {
 		name string
 	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
 		if n := int(d / u.of); n > 0 {
-			if n == 1 {
-				return "1 " + u.name
-			}
-			return fmt.Sprintf("%d %ss", n, u.name)
+			return fleet.Count(n, u.name)
 		}
 	}
 	return d.Round(time.Second).String()

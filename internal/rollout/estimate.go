@@ -229,7 +229,7 @@ func (q Quota) words(forge string, at time.Time) string {
 	case time.Hour:
 		each, this = "an hour", "this hour"
 	}
-	text := fmt.Sprintf("at the pace of %s: %s %s allowed", forge, count(q.pulls(q.Limit), "pull request"), each)
+	text := fmt.Sprintf("at the pace of %s: %s %s allowed", forge, fleet.Count(q.pulls(q.Limit), "pull request"), each)
 	if q.pulls(q.Limit) == 0 {
 		text = fmt.Sprintf("at the pace of %s: %d %s %s allowed", forge, q.Limit, q.What, each)
 	}
@@ -244,9 +244,9 @@ func (q Quota) words(forge string, at time.Time) string {
 
 // words says how long attempts take.
 func (e Effort) words(n int) string {
-	text := fmt.Sprintf("%s of %s", count(n, "attempt"), short(e.Attempt))
+	text := fmt.Sprintf("%s of %s", fleet.Count(n, "attempt"), short(e.Attempt))
 	if e.Measured == 0 {
-		text = fmt.Sprintf("%s of at most %s", count(n, "attempt"), short(e.Attempt))
+		text = fmt.Sprintf("%s of at most %s", fleet.Count(n, "attempt"), short(e.Attempt))
 	}
 	return text + fmt.Sprintf(", %d at once", e.Parallel)
 }
@@ -280,13 +280,6 @@ func enumerate(list []string) string {
 		return strings.Join(list, "")
 	}
 	return strings.Join(list[:len(list)-1], ", ") + " and " + list[len(list)-1]
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // short writes a duration with its one or two largest units.

@@ -3,6 +3,7 @@ package search
 import (
 	"context"
 	"fmt"
+	"gaggle/internal/fleet"
 	"strings"
 )
 
@@ -55,7 +56,7 @@ func (r *search) tally(g *segment, files bitset, dir, prefix string) bitset {
 // String says it in one sentence, such as "12 files: contains matches none of the 3 that it looks in (1 too large was not searched)".
 func (e Explanation) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: ", plural(e.Files, "file"))
+	fmt.Fprintf(&b, "%s: ", fleet.Count(e.Files, "file"))
 	switch {
 	case e.query.Empty():
 		b.WriteString("nothing is asked of them")
@@ -83,13 +84,6 @@ func (e Explanation) String() string {
 		fmt.Fprintf(&b, " (not searched: %s)", strings.Join(not, ", "))
 	}
 	return b.String()
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // Explain looks at one component with all its files counted, which Match does not take the time for. The place has one path.

@@ -76,14 +76,14 @@ func sameAsBefore(before, after fleet.Check) fleet.Check {
 	same := len(after.Failures) - len(fresh)
 	if len(fresh) == 0 && len(after.Failures) > 0 {
 		after.Outcome = fleet.FailedBefore
-		after.Lines = append([]string{fmt.Sprintf("fails as it did before the change (%s)", plural(same, "failure"))}, heads(after.Failures, 8)...)
+		after.Lines = append([]string{fmt.Sprintf("fails as it did before the change (%s)", fleet.Count(same, "failure"))}, heads(after.Failures, 8)...)
 		return after
 	}
 	if same == 0 {
 		return after
 	}
 	after.Failures = fresh
-	after.Lines = append(distill.Render(fresh, 0, distill.MaxLines-1), fmt.Sprintf("(%s that the base has too left out)", plural(same, "failure")))
+	after.Lines = append(distill.Render(fresh, 0, distill.MaxLines-1), fmt.Sprintf("(%s that the base has too left out)", fleet.Count(same, "failure")))
 	return after
 }
 
@@ -107,13 +107,6 @@ func keysOnly(failures []fleet.Failure) []fleet.Failure {
 		keys = append(keys, fleet.Failure{Key: f.Key})
 	}
 	return keys
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // After runs the verifiers on a change and compares the result with the base's report. With rerun, a test verifier

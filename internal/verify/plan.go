@@ -82,7 +82,7 @@ func Text(w io.Writer, r fleet.Report) error {
 			}
 		}
 		if repeated > 0 {
-			if _, err := fmt.Fprintf(w, "  (%s shown above)\n", plural(repeated, "line")); err != nil {
+			if _, err := fmt.Fprintf(w, "  (%s shown above)\n", fleet.Count(repeated, "line")); err != nil {
 				return err
 			}
 		}

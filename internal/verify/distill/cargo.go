@@ -1,6 +1,7 @@
 package distill
 
 import (
+	"gaggle/internal/fleet"
 	"regexp"
 	"strings"
 )
@@ -108,7 +109,7 @@ func (d *document) rustTest(at int, target, name string, body []string) {
 		text = append(text, line)
 	}
 	if len(text) > 8 {
-		text = append(text[:7:7], "… "+count(len(text)-7, "more line"))
+		text = append(text[:7:7], "… "+fleet.Count(len(text)-7, "more line"))
 	}
 	if place != "" && !strings.HasPrefix(place, "/") {
 		text = append(text, "at "+place)

@@ -132,7 +132,7 @@ func (d *document) add(at int, key string, head string, detail ...string) {
 		f.Lines = append(f.Lines, "  "+strings.TrimLeft(shown(stable(line, d.in.Root)), " "))
 	}
 	if more > 0 {
-		f.Lines = append(f.Lines, fmt.Sprintf("  … %s", count(more, "more line")))
+		f.Lines = append(f.Lines, fmt.Sprintf("  … %s", fleet.Count(more, "more line")))
 	}
 	d.found = append(d.found, f)
 }
@@ -216,7 +216,7 @@ func Render(failures []fleet.Failure, cut int64, limit int) []string {
 		part := f.Lines
 		if len(part) > each {
 			left := len(part) - each + 1
-			part = append(slices.Clone(part[:each-1]), fmt.Sprintf("  … %s", count(left, "more line")))
+			part = append(slices.Clone(part[:each-1]), fmt.Sprintf("  … %s", fleet.Count(left, "more line")))
 		}
 		if hidden > 0 || total > limit && len(out)+len(part) > limit-1 {
 			hidden++
@@ -231,11 +231,4 @@ func Render(failures []fleet.Failure, cut int64, limit int) []string {
 		out = append(out, fmt.Sprintf("(%d KB from the middle of the output were not read)", (cut+1023)/1024))
 	}
 	return out
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

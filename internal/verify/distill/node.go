@@ -1,6 +1,7 @@
 package distill
 
 import (
+	"gaggle/internal/fleet"
 	"regexp"
 	"strings"
 )
@@ -62,7 +63,7 @@ func (d *document) tell(text []string) []string {
 		}
 	}
 	if len(out) > 8 {
-		out = append(out[:7], "… "+count(len(out)-7, "more line"))
+		out = append(out[:7], "… "+fleet.Count(len(out)-7, "more line"))
 	}
 	if at != "" {
 		out = append(out, "at "+at)

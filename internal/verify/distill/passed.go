@@ -2,6 +2,7 @@ package distill
 
 import (
 	"fmt"
+	"gaggle/internal/fleet"
 	"regexp"
 	"strconv"
 	"strings"
@@ -29,13 +30,13 @@ func Passed(in Input) string {
 	}
 	switch {
 	case tests > 0:
-		return "passed: " + count(tests, "test")
+		return "passed: " + fleet.Count(tests, "test")
 	case ok > 0 && none > 0:
-		return fmt.Sprintf("passed: tests of %s, %d without tests", count(ok, "package"), none)
+		return fmt.Sprintf("passed: tests of %s, %d without tests", fleet.Count(ok, "package"), none)
 	case ok > 0:
-		return "passed: tests of " + count(ok, "package")
+		return "passed: tests of " + fleet.Count(ok, "package")
 	case none > 0:
-		return NoTests + " in " + count(none, "package")
+		return NoTests + " in " + fleet.Count(none, "package")
 	case told:
 		return NoTests
 	}

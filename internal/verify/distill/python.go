@@ -1,6 +1,7 @@
 package distill
 
 import (
+	"gaggle/internal/fleet"
 	"regexp"
 	"strconv"
 	"strings"
@@ -122,7 +123,7 @@ func (d *document) pytestBody(from int, name string) (*pytestFailure, int) {
 func (d *document) pytestDetail(f *pytestFailure) []string {
 	detail := f.text
 	if len(detail) > 8 {
-		detail = append(append([]string(nil), detail[:7]...), "… "+count(len(f.text)-7, "more line"))
+		detail = append(append([]string(nil), detail[:7]...), "… "+fleet.Count(len(f.text)-7, "more line"))
 	}
 	for i := len(f.said) - 1; i >= 0; i-- {
 		if place := f.said[i]; !strings.HasPrefix(place, "/") && !strings.HasPrefix(place, "../") && !strings.HasPrefix(place, "<") && !strings.Contains(place, "site-packages/") {
