@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"gaggle/internal/agent"
 	"gaggle/internal/fleet"
 	"gaggle/internal/forge"
 	"gaggle/internal/publish"
@@ -305,9 +304,9 @@ func (v *visit) split(ctx context.Context, why string) error {
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf("This pull request holds %s, and %s. So it is taken apart: it keeps the change of campaign %s in %s, and these get pull requests of their own:\n", fleet.Count(len(v.mates)+1, "change"), why, tick(v.t.Campaign), tick(v.t.Component))
+	text := fmt.Sprintf("This pull request holds %s, and %s. So it is taken apart: it keeps the change of campaign %s in %s, and these get pull requests of their own:\n", fleet.Count(len(v.mates)+1, "change"), why, publish.Code(v.t.Campaign), publish.Code(v.t.Component))
 	for _, t := range v.mates {
-		text += fmt.Sprintf("- campaign %s in %s\n", tick(t.Campaign), tick(t.Component))
+		text += fmt.Sprintf("- campaign %s in %s\n", publish.Code(t.Campaign), publish.Code(t.Component))
 	}
 	if err := v.comment(ctx, "split/"+v.f.Head, text); err != nil {
 		return err
@@ -360,11 +359,6 @@ func (v *visit) share(ctx context.Context) (mine []fleet.Asked, theirs map[int64
 		}
 	}
 	return mine, theirs, nil
-}
-
-// tick writes a name of the catalog as code, whatever it holds.
-func tick(name string) string {
-	return "`" + strings.ReplaceAll(agent.Printable(name, 200), "`", "'") + "`"
 }
 
 // kept is a remark as it waits to be taken up.

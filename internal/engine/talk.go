@@ -12,6 +12,7 @@ import (
 	"gaggle/internal/fleet"
 	"gaggle/internal/forge"
 	"gaggle/internal/policy"
+	"gaggle/internal/publish"
 )
 
 // marker begins the last line of every comment of Gaggle's: what it is, for machines, and so that it is written once.
@@ -181,7 +182,7 @@ func (v *visit) explain(ctx context.Context) (string, error) {
 	}
 	var others strings.Builder
 	for _, t := range v.mates {
-		fmt.Fprintf(&others, "- also here: %s (campaign `%s`)\n", tick(t.Component), t.Campaign)
+		fmt.Fprintf(&others, "- also here: %s (campaign `%s`)\n", publish.Code(t.Component), t.Campaign)
 	}
 	facts, err := v.facts(ctx)
 	if err != nil {

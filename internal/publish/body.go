@@ -56,7 +56,7 @@ func body(in Proposal, proof Provenance, with []Provenance) string {
 }
 
 // heading names one change among several.
-func heading(in Proposal) string { return code(title(in)) + " in " + code(in.Target.Component) }
+func heading(in Proposal) string { return Code(title(in)) + " in " + Code(in.Target.Component) }
 
 // writeChange tells about one change.
 func writeChange(b *strings.Builder, in Proposal, provenance string) {
@@ -67,29 +67,25 @@ func writeChange(b *strings.Builder, in Proposal, provenance string) {
 		b.WriteString(d + "\n\n")
 	}
 	b.WriteString("## Why\n\n")
-	fmt.Fprintf(b, "Campaign %s changes every component that it concerns; here it is %s", code(in.Target.Campaign), code(in.Target.Component))
+	fmt.Fprintf(b, "Campaign %s changes every component that it concerns; here it is %s", Code(in.Target.Campaign), Code(in.Target.Component))
 	if in.Component.Path != "" && in.Component.Path != "." {
-		fmt.Fprintf(b, " in %s", code(in.Component.Path))
+		fmt.Fprintf(b, " in %s", Code(in.Component.Path))
 	}
 	if c.Metadata.Owner != "" {
-		fmt.Fprintf(b, ". %s answers for the campaign", code(c.Metadata.Owner))
+		fmt.Fprintf(b, ". %s answers for the campaign", Code(c.Metadata.Owner))
 	}
 	b.WriteString(".\n")
 	if c.PullRequest.Issue != "" {
 		fmt.Fprintf(b, "\nIssue: %s\n", oneLine(c.PullRequest.Issue))
 	}
 	s := in.Target.Stat
-	files := "files"
-	if s.Files == 1 {
-		files = "file"
-	}
-	fmt.Fprintf(b, "\n## What\n\n%d %s, +%d −%d lines, by %s", s.Files, files, s.Added, s.Deleted, code(strings.TrimSpace(c.Change.Agent+" "+in.Attempt.AgentVersion)))
+	fmt.Fprintf(b, "\n## What\n\n%s, +%d −%d lines, by %s", fleet.Count(s.Files, "file"), s.Added, s.Deleted, Code(strings.TrimSpace(c.Change.Agent+" "+in.Attempt.AgentVersion)))
 	if in.Target.Usage.Cost > 0 {
 		fmt.Fprintf(b, " for %s", in.Target.Usage.Cost)
 	}
 	b.WriteString(".\n")
 	writeChecks(b, c, in.Attempt)
-	fmt.Fprintf(b, "\nHow it came about, for machines: %s (%s)\n", code(provenance), code("gaggle provenance "+in.Target.Campaign+" "+strings.TrimPrefix(in.Target.Component, "component:default/")))
+	fmt.Fprintf(b, "\nHow it came about, for machines: %s (%s)\n", Code(provenance), Code("gaggle provenance "+in.Target.Campaign+" "+strings.TrimPrefix(in.Target.Component, "component:default/")))
 }
 
 func writeChecks(b *strings.Builder, c *spec.Campaign, a fleet.Attempt) {
@@ -103,7 +99,7 @@ func writeChecks(b *strings.Builder, c *spec.Campaign, a fleet.Attempt) {
 		b.WriteString("- **nothing**: no verifier fits this component\n")
 	} else {
 		for _, check := range last.Report.Checks {
-			fmt.Fprintf(b, "- %s %s\n", code(check.Verifier), map[fleet.CheckOutcome]string{
+			fmt.Fprintf(b, "- %s %s\n", Code(check.Verifier), map[fleet.CheckOutcome]string{
 				fleet.Passed:        "passed",
 				fleet.FailedBefore:  "failed before this change in the same way",
 				fleet.ToolchainGone: "**did not run**: its toolchain is not on the machine that made this change",
@@ -113,11 +109,11 @@ func writeChecks(b *strings.Builder, c *spec.Campaign, a fleet.Attempt) {
 	b.WriteString("- guards: nothing to object to\n")
 	switch {
 	case last.Verdict != nil && last.Verdict.Pass:
-		fmt.Fprintf(b, "- judge (%s): pass\n", code(last.Verdict.Model))
+		fmt.Fprintf(b, "- judge (%s): pass\n", Code(last.Verdict.Model))
 	case last.Verdict != nil:
-		fmt.Fprintf(b, "- judge (%s, advice only): **veto**\n", code(last.Verdict.Model))
+		fmt.Fprintf(b, "- judge (%s, advice only): **veto**\n", Code(last.Verdict.Model))
 		for _, r := range last.Verdict.Reasons {
-			fmt.Fprintf(b, "  - %s\n", code(r))
+			fmt.Fprintf(b, "  - %s\n", Code(r))
 		}
 	case c.Judge.Mode == spec.JudgeOff:
 		b.WriteString("- judge: not asked\n")
@@ -138,8 +134,8 @@ func fence(b *strings.Builder, text string) {
 	b.WriteString(mark + "\n" + text + "\n" + mark + "\n")
 }
 
-// code writes a text so that it means nothing to Markdown, to the host or to the eye but itself.
-func code(s string) string {
+// Code writes a text so that it means nothing to Markdown, to the host or to the eye but itself.
+func Code(s string) string {
 	s = strings.ReplaceAll(clean(s), "`", "'")
 	if s == "" {
 		s = "-"
